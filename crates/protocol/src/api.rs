@@ -1,0 +1,91 @@
+//! API keys, and what the specs say about each API.
+
+use std::fmt;
+
+use crate::message::VersionRange;
+use crate::messages::APIS;
+
+/// The number of an API. Keys that the specs do not know are kept as they are.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ApiKey(pub i16);
+
+/// An API of the specs.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Api {
+    /// Its number.
+    pub key: ApiKey,
+    /// Its name without "Request": `Produce`.
+    pub name: &'static str,
+    /// The versions that the specs define.
+    pub versions: VersionRange,
+    /// The first flexible version; `i16::MAX` where there is none.
+    pub flexible_from: i16,
+    /// Whether the latest version may still change.
+    pub latest_version_unstable: bool,
+    /// Who answers it.
+    pub listeners: Listeners,
+}
+
+/// On which listeners an API is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Listeners {
+    /// On a broker's.
+    pub broker: bool,
+    /// On a controller's.
+    pub controller: bool,
+}
+
+impl Api {
+    pub(crate) const fn new(
+        key: i16,
+        name: &'static str,
+        versions: VersionRange,
+        flexible_from: i16,
+        latest_version_unstable: bool,
+        listeners: Listeners,
+    ) -> Self {
+        Self { key: ApiKey(key), name, versions, flexible_from, latest_version_unstable, listeners }
+    }
+
+    /// The version of the request header that goes before a request of `version`.
+    pub fn request_header_version(&self, version: i16) -> i16 {
+        if version >= self.flexible_from { 2 } else { 1 }
+    }
+
+    /// The version of the response header that goes before a response of `version`.
+    pub fn response_header_version(&self, version: i16) -> i16 {
+        // A client that has yet to learn the broker's versions must be able to read the answer: always the old
+        // header (KIP-511).
+        if version >= self.flexible_from && self.key != ApiKey::API_VERSIONS { 1 } else { 0 }
+    }
+}
+
+impl ApiKey {
+    /// All APIs of the specs, by key.
+    pub fn all() -> &'static [Api] {
+        &APIS
+    }
+
+    /// What the specs say about it; `None` for a number that they do not know.
+    pub fn api(self) -> Option<&'static Api> {
+        let at = APIS.binary_search_by_key(&self, |api| api.key).ok()?;
+        Some(&APIS[at])
+    }
+}
+
+impl fmt::Display for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.api() {
+            Some(api) => f.pad(api.name),
+            None => write!(f, "API {}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,451 @@
+//! Bytes to messages.
+//!
+//! Nothing that the input claims is trusted: a length is checked against what is left, an array against its smallest
+//! elements, and all memory against a budget. The first error sticks: the decoder empties its input, so that the
+//! rest of the walk, which has no `?` in it, falls through; arrays stop at the first failed element.
+
+use bytes::Bytes;
+
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::types::{Int32Array, Str, TaggedField, TaggedFields, Uuid};
+use crate::varint::{VarintError, read_unsigned_varint};
+use crate::walk::{ArrayMut, Field, Optional, VisitorMut, Walk};
+
+/// Memory that a message may take beyond its frame: this many bytes per byte of the frame, …
+const BUDGET_PER_BYTE: usize = 64;
+/// … and this much at least.
+const BUDGET_FLOOR: usize = 64 * 1024;
+
+/// Reads one message of one version out of a frame.
+pub(crate) struct Decoder<'a> {
+    frame: &'a Bytes,
+    /// What is left of the frame, or of the tagged field that is being read.
+    rest: &'a [u8],
+    /// Where `rest` ends, from the start of the frame.
+    end: usize,
+    version: i16,
+    flexible: bool,
+    budget: usize,
+    error: Option<Box<DecodeError>>,
+    /// The tagged fields of the structs that are being read and have not been asked for yet.
+    slots: Vec<Slot<'a>>,
+    /// For each struct with known tagged fields that is being read: where its slots start.
+    levels: Vec<usize>,
+    /// What to go on with behind the tagged field that is being read.
+    suspended: Vec<(&'a [u8], usize)>,
+}
+
+struct Slot<'a> {
+    tag: u32,
+    /// `None` once it was read.
+    data: Option<&'a [u8]>,
+}
+
+impl<'a> Decoder<'a> {
+    pub(crate) fn new(frame: &'a Bytes, version: i16, flexible: bool) -> Self {
+        Self {
+            frame,
+            rest: frame,
+            end: frame.len(),
+            version,
+            flexible,
+            budget: frame.len().saturating_mul(BUDGET_PER_BYTE).max(BUDGET_FLOOR),
+            error: None,
+            slots: Vec::new(),
+            levels: Vec::new(),
+            suspended: Vec::new(),
+        }
+    }
+
+    /// Reads `message`; returns how many bytes it took.
+    pub(crate) fn read(mut self, name: &str, message: &mut dyn Walk) -> Result<usize, DecodeError> {
+        message.walk_mut(&mut self);
+        match self.error {
+            None => Ok(self.frame.len() - self.rest.len()),
+            Some(mut error) => {
+                error.within(name);
+                Err(*error)
+            }
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, f: &'static Field, kind: DecodeErrorKind) {
+        if self.error.is_none() {
+            let mut error = DecodeError::new(kind, self.end - self.rest.len());
+            error.within(f.name);
+            self.error = Some(Box::new(error));
+        }
+        self.rest = &[];
+    }
+
+    #[cold]
+    fn failed_within(&mut self, f: &'static Field) {
+        if let Some(error) = &mut self.error {
+            error.within(f.name);
+        }
+    }
+
+    /// Whether `f` is to be read: it is in this version, and if tagged, it is there. Then its value comes next.
+    #[inline(always)]
+    fn enter(&mut self, f: &'static Field) -> bool {
+        f.is_in(self.version)
+            && match f.tagged() {
+                None => true,
+                Some(tag) => self.enter_tagged(tag),
+            }
+    }
+
+    #[inline(never)]
+    fn enter_tagged(&mut self, tag: u32) -> bool {
+        let Some(&start) = self.levels.last() else { return false };
+        let Some(slot) = self.slots[start..].iter_mut().rev().find(|slot| slot.tag == tag) else {
+            return false;
+        };
+        let Some(data) = slot.data.take() else { return false };
+        self.suspended.push((self.rest, self.end));
+        self.end = self.offset_of(data) + data.len();
+        self.rest = data;
+        true
+    }
+
+    #[inline(always)]
+    fn leave(&mut self, f: &'static Field) {
+        if f.tagged().is_some() {
+            self.leave_tagged(f);
+        }
+    }
+
+    #[inline(never)]
+    fn leave_tagged(&mut self, f: &'static Field) {
+        if !self.rest.is_empty() {
+            self.fail(f, DecodeErrorKind::TaggedFieldSize);
+        }
+        if let Some((rest, end)) = self.suspended.pop() {
+            (self.rest, self.end) = (if self.error.is_some() { &[] } else { rest }, end);
+        }
+    }
+
+    fn offset_of(&self, part: &[u8]) -> usize {
+        part.as_ptr() as usize - self.frame.as_ptr() as usize
+    }
+
+    #[inline(always)]
+    fn fixed<const N: usize>(&mut self, f: &'static Field) -> [u8; N] {
+        match self.rest.split_first_chunk::<N>() {
+            Some((value, rest)) => {
+                self.rest = rest;
+                *value
+            }
+            None => {
+                self.fail(f, DecodeErrorKind::Truncated);
+                [0; N]
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn unsigned_varint(&mut self, f: &'static Field) -> u32 {
+        if let [byte @ 0..=0x7f, rest @ ..] = self.rest {
+            self.rest = rest;
+            return u32::from(*byte);
+        }
+        self.long_varint(f)
+    }
+
+    #[inline(never)]
+    fn long_varint(&mut self, f: &'static Field) -> u32 {
+        match read_unsigned_varint(self.rest) {
+            Ok((value, len)) => {
+                self.rest = &self.rest[len..];
+                value
+            }
+            Err(VarintError::TooLong) => {
+                self.fail(f, DecodeErrorKind::OverlongVarint);
+                0
+            }
+            Err(VarintError::Truncated) => {
+                self.fail(f, DecodeErrorKind::Truncated);
+                0
+            }
+        }
+    }
+
+    /// A length: `None` is null. `wide`: four bytes in classic form, else two.
+    #[inline(always)]
+    fn length(&mut self, f: &'static Field, wide: bool) -> Option<usize> {
+        if self.flexible && !f.is_never_compact() {
+            return (self.unsigned_varint(f) as usize).checked_sub(1);
+        }
+        let length = if wide {
+            i64::from(i32::from_be_bytes(self.fixed(f)))
+        } else {
+            i64::from(i16::from_be_bytes(self.fixed(f)))
+        };
+        if length < -1 {
+            self.fail(f, DecodeErrorKind::BadLength(length));
+        }
+        usize::try_from(length).ok()
+    }
+
+    #[inline(always)]
+    fn slice(&mut self, f: &'static Field, len: usize) -> &'a [u8] {
+        match self.rest.split_at_checked(len) {
+            Some((value, rest)) => {
+                self.rest = rest;
+                value
+            }
+            None => {
+                self.fail(f, DecodeErrorKind::Truncated);
+                &[]
+            }
+        }
+    }
+
+    fn shared(&self, part: &'a [u8]) -> Bytes {
+        if part.is_empty() { Bytes::new() } else { self.frame.slice_ref(part) }
+    }
+
+    fn read_string(&mut self, f: &'static Field) -> Option<Str> {
+        let len = self.length(f, false)?;
+        let part = self.slice(f, len);
+        let text = Str::from_utf8(self.shared(part));
+        if text.is_none() {
+            self.fail(f, DecodeErrorKind::InvalidUtf8);
+        }
+        text
+    }
+
+    fn read_bytes(&mut self, f: &'static Field) -> Option<Bytes> {
+        let len = self.length(f, true)?;
+        let part = self.slice(f, len);
+        Some(self.shared(part))
+    }
+
+    fn read_int32s(&mut self, f: &'static Field) -> Option<Int32Array> {
+        let len = self.length(f, true)?;
+        if len > self.rest.len() / 4 {
+            self.fail(f, DecodeErrorKind::ArrayTooLong(len as u64));
+            return None;
+        }
+        self.spend(f, len * 4);
+        Some(Int32Array::from_be_bytes(self.slice(f, len * 4)))
+    }
+
+    /// Takes `size` bytes out of the budget.
+    fn spend(&mut self, f: &'static Field, size: usize) {
+        match self.budget.checked_sub(size) {
+            Some(left) => self.budget = left,
+            None => self.fail(f, DecodeErrorKind::OverBudget(self.budget)),
+        }
+    }
+
+    /// What a null that the input holds means for a field.
+    fn check_null(&mut self, f: &'static Field) {
+        if !f.is_nullable_in(self.version) {
+            self.fail(f, DecodeErrorKind::UnexpectedNull);
+        }
+    }
+
+    fn read_slots(&mut self) {
+        static TAGGED_FIELDS: Field = Field::new("taggedFields", 0, i16::MAX);
+        let f = &TAGGED_FIELDS;
+        let count = self.unsigned_varint(f);
+        // A tagged field takes two bytes at least.
+        if count as usize > self.rest.len() / 2 {
+            return self.fail(f, DecodeErrorKind::ArrayTooLong(u64::from(count)));
+        }
+        self.spend(f, count as usize * size_of::<Slot<'_>>().max(size_of::<TaggedField>()));
+        for _ in 0..count {
+            let tag = self.unsigned_varint(f);
+            let size = self.unsigned_varint(f) as usize;
+            let data = self.slice(f, size);
+            if self.error.is_some() {
+                return;
+            }
+            self.slots.push(Slot { tag, data: Some(data) });
+        }
+    }
+}
+
+macro_rules! fixed {
+    ($($visit:ident: $ty:ty;)*) => {$(
+        fn $visit(&mut self, f: &'static Field, x: &mut $ty) {
+            if self.enter(f) {
+                *x = <$ty>::from_be_bytes(self.fixed(f));
+                self.leave(f);
+            }
+        }
+    )*};
+}
+
+impl VisitorMut for Decoder<'_> {
+    fixed! { int8: i8; int16: i16; uint16: u16; uint32: u32; int32: i32; int64: i64; float64: f64; }
+
+    fn bool(&mut self, f: &'static Field, x: &mut bool) {
+        if self.enter(f) {
+            *x = self.fixed::<1>(f) != [0];
+            self.leave(f);
+        }
+    }
+
+    fn uuid(&mut self, f: &'static Field, x: &mut Uuid) {
+        if self.enter(f) {
+            *x = Uuid(self.fixed(f));
+            self.leave(f);
+        }
+    }
+
+    fn string(&mut self, f: &'static Field, x: &mut Str) {
+        if self.enter(f) {
+            match self.read_string(f) {
+                Some(text) => *x = text,
+                None => self.fail(f, DecodeErrorKind::UnexpectedNull),
+            }
+            self.leave(f);
+        }
+    }
+
+    fn nullable_string(&mut self, f: &'static Field, x: &mut Option<Str>) {
+        if self.enter(f) {
+            *x = self.read_string(f);
+            if x.is_none() {
+                self.check_null(f);
+            }
+            self.leave(f);
+        }
+    }
+
+    fn bytes(&mut self, f: &'static Field, x: &mut Bytes) {
+        if self.enter(f) {
+            match self.read_bytes(f) {
+                Some(bytes) => *x = bytes,
+                None => self.fail(f, DecodeErrorKind::UnexpectedNull),
+            }
+            self.leave(f);
+        }
+    }
+
+    fn nullable_bytes(&mut self, f: &'static Field, x: &mut Option<Bytes>) {
+        if self.enter(f) {
+            *x = self.read_bytes(f);
+            if x.is_none() {
+                self.check_null(f);
+            }
+            self.leave(f);
+        }
+    }
+
+    fn int32s(&mut self, f: &'static Field, x: &mut Int32Array) {
+        if self.enter(f) {
+            match self.read_int32s(f) {
+                Some(values) => *x = values,
+                None => self.fail(f, DecodeErrorKind::UnexpectedNull),
+            }
+            self.leave(f);
+        }
+    }
+
+    fn nullable_int32s(&mut self, f: &'static Field, x: &mut Option<Int32Array>) {
+        if self.enter(f) {
+            *x = self.read_int32s(f);
+            if x.is_none() {
+                self.check_null(f);
+            }
+            self.leave(f);
+        }
+    }
+
+    fn array(&mut self, f: &'static Field, x: &mut dyn ArrayMut) {
+        if !self.enter(f) {
+            return;
+        }
+        match self.length(f, true) {
+            None => {
+                self.check_null(f);
+                if !x.set_null() {
+                    self.fail(f, DecodeErrorKind::UnexpectedNull);
+                }
+            }
+            Some(len) if len > self.rest.len() / f.min_element_size() => {
+                self.fail(f, DecodeErrorKind::ArrayTooLong(len as u64));
+            }
+            Some(len) => {
+                self.spend(f, len.saturating_mul(x.element_size()));
+                if self.error.is_none() {
+                    x.fill(len, self);
+                    if self.error.is_some() {
+                        self.failed_within(f);
+                    }
+                }
+            }
+        }
+        self.leave(f);
+    }
+
+    fn structure(&mut self, f: &'static Field, x: &mut dyn Walk) {
+        if self.enter(f) && self.error.is_none() {
+            x.walk_mut(self);
+            if self.error.is_some() {
+                self.failed_within(f);
+            }
+            self.leave(f);
+        }
+    }
+
+    fn nullable_structure(&mut self, f: &'static Field, x: &mut dyn Optional) {
+        if !self.enter(f) {
+            return;
+        }
+        // Java writes 1 and takes every value from 0 on for a struct.
+        if f.is_nullable_in(self.version) && i8::from_be_bytes(self.fixed(f)) < 0 {
+            x.set_null();
+        } else if self.error.is_none() {
+            x.fill(self);
+            if self.error.is_some() {
+                self.failed_within(f);
+            }
+        }
+        self.leave(f);
+    }
+
+    fn tags(&mut self) {
+        if self.flexible {
+            self.levels.push(self.slots.len());
+            self.read_slots();
+        }
+    }
+
+    fn end(&mut self, unknown: &mut TaggedFields, known: bool) {
+        if !self.flexible {
+            return;
+        }
+        let start = if known {
+            self.levels.pop().unwrap_or_default()
+        } else {
+            if let [0, rest @ ..] = self.rest {
+                self.rest = rest;
+                return;
+            }
+            let start = self.slots.len();
+            self.read_slots();
+            start
+        };
+        let frame = self.frame;
+        for slot in self.slots.drain(start..) {
+            if let Some(data) = slot.data {
+                unknown.push(slot.tag, if data.is_empty() { Bytes::new() } else { frame.slice_ref(data) });
+            }
+        }
+    }
+
+    fn failed(&self) -> bool {
+        self.error.is_some()
+    }
+
+    fn failed_at(&mut self, index: usize) {
+        if let Some(error) = &mut self.error {
+            error.within_element(index);
+        }
+    }
+}
