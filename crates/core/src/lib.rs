@@ -1,1 +1,13 @@
-//! Skeleton.
+//! The decisions of a Kafka client, without IO.
+//!
+//! Each concern is a state machine in a file of its own. All have one contract: events come in through `on_*`, time
+//! through `handle_timeout(now)`; what is to be done comes out of `poll_action(now)` until it yields `None`, and
+//! `next_timeout()` says when to come back. Time and randomness are handed in; the same inputs give the same
+//! outputs.
+//!
+//! Not here: sockets, tasks, locks, clocks. Drivers in `ottla-client` and `ottla-transport` own those.
+
+pub mod backoff;
+pub mod random;
+pub mod request;
+pub mod time;
