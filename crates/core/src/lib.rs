@@ -7,7 +7,10 @@
 //!
 //! Not here: sockets, tasks, locks, clocks. Drivers in `ottla-client` and `ottla-transport` own those.
 
+pub mod assignors;
 pub mod backoff;
+pub mod consumer;
+
 pub mod random;
 pub mod request;
 pub mod time;
