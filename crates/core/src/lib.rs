@@ -10,6 +10,7 @@
 pub mod assignors;
 pub mod backoff;
 pub mod consumer;
+pub mod groups;
 
 pub mod random;
 pub mod request;
