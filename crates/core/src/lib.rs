@@ -8,6 +8,8 @@
 //! Not here: sockets, tasks, locks, clocks. Drivers in `ottla-client` and `ottla-transport` own those.
 
 pub mod backoff;
+pub mod connection;
+pub mod metadata;
 pub mod random;
 pub mod request;
 pub mod time;
