@@ -164,8 +164,15 @@ impl Connection {
     }
 
     /// The stream ended or failed, for `reason`.
-    pub fn on_disconnected(&mut self, reason: &str) {
-        self.close(RequestError::Disconnected { sent: true, reason: reason.to_owned() });
+    pub fn on_broken(&mut self, reason: RequestError) {
+        let reason = match reason {
+            // What an address does that is no broker's, or a broker's for encrypted connections.
+            RequestError::Disconnected { reason, .. } if self.state == State::Negotiating => {
+                not_kafka(&format!("{reason} instead of saying its versions (is this port meant for tls?)"))
+            }
+            reason => reason,
+        };
+        self.close(reason);
     }
 
     /// Ends requests whose time is over. An answer that is overdue blocks all behind it, so the connection goes too.
