@@ -1,3 +1,4 @@
 //! Skeleton.
 
+pub mod murmur2;
 pub mod varint;
