@@ -1,4 +1,5 @@
 //! Skeleton.
 
+pub mod compression;
 pub mod murmur2;
 pub mod varint;
