@@ -40,7 +40,7 @@ pub(super) struct Decoder {
 impl Decoder {
     pub(super) fn decompress(&mut self, input: &[u8], limit: usize) -> Result<Vec<u8>, CompressionError> {
         let mut out = BoundedOutput::new(Compression::Zstd, limit);
-        let mut decoder = self.decoder.take().unwrap_or_else(FrameDecoder::new);
+        let mut decoder = self.decoder.take().unwrap_or_default();
         let mut rest = input;
         let mut keep = true;
         while !rest.is_empty() {
