@@ -6,6 +6,10 @@
 //! (KIP-98) is read and written, the message sets of magic 0 and 1 (KIP-31, KIP-32) are read and shown
 //! through the same types.
 //!
+//! Writing: a [`BatchBuilder`] encodes records straight into the batch's buffer and seals it with header,
+//! compression and CRC; [`edit`] changes what brokers, proxies and retrying producers must change in a
+//! sealed batch.
+//!
 //! Offsets, timestamps (milliseconds since 1970) and producer ids are the wire's plain integers here,
 //! with the wire's -1 for "none"; the layers above give them types.
 //!
@@ -14,12 +18,16 @@
 mod attributes;
 mod batch;
 mod batch_records;
+mod builder;
 mod control;
 mod crc32;
+pub mod edit;
 mod error;
 mod header;
 mod legacy;
+mod recompress;
 mod record;
+mod seal;
 mod sequence;
 mod set;
 mod span;
@@ -27,11 +35,14 @@ mod span;
 pub use attributes::{Attributes, TimestampType};
 pub use batch::Batch;
 pub use batch_records::{BatchRecords, Cursor, Records};
+pub use builder::{AppendError, BatchBuilder, record_size_upper_bound};
 pub use control::{ControlRecord, end_txn_marker_value};
 pub use crc32::crc32;
 pub use error::RecordError;
 pub use header::BatchHeader;
+pub use recompress::{Recompressor, recompress};
 pub use record::{Header, Headers, NO_HEADERS, Record};
+pub use seal::{SealError, SealOptions};
 pub use sequence::{decrement_sequence, increment_sequence};
 pub use set::RecordSet;
 pub use span::RecordSpan;
