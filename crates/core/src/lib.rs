@@ -10,6 +10,7 @@
 pub mod backoff;
 pub mod connection;
 pub mod metadata;
+pub mod producer;
 pub mod random;
 pub mod request;
 pub mod time;

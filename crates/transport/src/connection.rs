@@ -287,7 +287,9 @@ impl Task {
             let count = match pin!(self.stream.read_buf(&mut self.input)).poll(cx) {
                 Poll::Pending if reads == 0 => return Ok(Read::Pending),
                 Poll::Pending => return Ok(Read::Some),
-                Poll::Ready(count) => count.map_err(|error: io::Error| broken(format!("cannot read: {error}")))?,
+                Poll::Ready(count) => {
+                    count.map_err(|error: io::Error| broken(format!("cannot read: {error}")))?
+                }
             };
             if count == 0 {
                 return Err(broken("the broker closed the connection".to_owned()));
