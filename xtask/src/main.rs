@@ -2,9 +2,11 @@
 //! generated code does not compile.
 
 mod codegen;
-#[allow(dead_code, reason = "the commands that start Kafka come next")]
+mod interrupt;
+mod kafka;
 mod maven;
 mod pins;
+mod process;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -20,6 +22,9 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Codegen(codegen::Codegen),
+    /// Run real Apache Kafka in the background, without containers.
+    #[command(subcommand)]
+    Kafka(kafka::Command),
 }
 
 fn main() -> ExitCode {
@@ -30,14 +35,15 @@ fn main() -> ExitCode {
             for cause in error.chain().skip(1) {
                 eprintln!("  caused by: {cause}");
             }
-            ExitCode::FAILURE
+            // 128 + SIGINT, as shells report it.
+            if interrupt::came() { ExitCode::from(130) } else { ExitCode::FAILURE }
         }
     }
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Codegen(options) => codegen::run(&options)?,
+        Command::Codegen(options) => codegen::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Kafka(command) => kafka::run(command),
     }
-    Ok(ExitCode::SUCCESS)
 }
