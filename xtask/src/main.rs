@@ -7,6 +7,7 @@ mod kafka;
 mod maven;
 mod pins;
 mod process;
+mod test;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +26,8 @@ enum Command {
     /// Run real Apache Kafka in the background, without containers.
     #[command(subcommand)]
     Kafka(kafka::Command),
+    /// Run every test, on a real Kafka too where Java and Maven are present.
+    Test(test::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -45,5 +48,6 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Codegen(options) => codegen::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Kafka(command) => kafka::run(command),
+        Command::Test(arguments) => test::run(arguments),
     }
 }

@@ -138,7 +138,7 @@ fn cached(cache: &Path, name: &str, coordinates: &[Coordinates], reach: Reach) -
 
 fn copy_dependencies(pom: &Path, libs: &Path, reach: Reach) -> Result<()> {
     let mut command = Command::new("mvn");
-    command.args(["-q", "-B", "-f"]).arg(pom).arg("dependency:copy-dependencies");
+    command.args(["-q", "-B", "-Dstyle.color=never", "-f"]).arg(pom).arg("dependency:copy-dependencies");
     command.arg(format!("-DoutputDirectory={}", libs.display())).arg("-DincludeScope=runtime");
     if reach == Reach::JarOnly {
         command.arg("-DexcludeTransitive=true");
@@ -150,7 +150,7 @@ fn copy_dependencies(pom: &Path, libs: &Path, reach: Reach) -> Result<()> {
     let status = process::run(&mut command, &log, FETCH_LIMIT)?;
     if !status.success() {
         let said = fs::read_to_string(&log).unwrap_or_default();
-        let lines: Vec<_> = said.lines().filter(|line| line.len() > "[ERROR] ".len()).take(6).collect();
+        let lines: Vec<_> = said.lines().filter(|line| line.starts_with("[ERROR] ")).take(3).collect();
         bail!("mvn failed ({status}):\n  {}", lines.join("\n  "));
     }
     Ok(())

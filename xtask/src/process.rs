@@ -3,7 +3,7 @@
 
 use crate::interrupt;
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -38,8 +38,7 @@ pub fn spawn(command: &mut Command, log: &Path) -> Result<Child> {
     let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     let errors = file.try_clone().context("cannot share a log file")?;
     command.stdin(Stdio::null()).stdout(file).stderr(errors);
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(command, 0);
+    own_group(command);
     command.spawn().with_context(|| format!("cannot start {:?}", command.get_program()))
 }
 
@@ -90,6 +89,37 @@ pub fn end(processes: &[Identity], grace: Duration) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A program in the foreground together with everything it starts: dropping this ends what is left of them.
+pub struct Group {
+    /// The program itself.
+    pub child: Child,
+}
+
+impl Group {
+    /// Starts a command with no input in a process group of its own, so that an interrupt reaches us first.
+    pub fn start(command: &mut Command) -> Result<Group> {
+        own_group(command);
+        let started = command.stdin(Stdio::null()).spawn();
+        Ok(Group { child: started.with_context(|| format!("cannot start {:?}", command.get_program()))? })
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // An id that was waited for may belong to someone else by now.
+        if let Ok(None) = self.child.try_wait() {
+            let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+            let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn own_group(command: &mut Command) {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
 }
 
 fn arguments(pid: u32) -> Vec<String> {

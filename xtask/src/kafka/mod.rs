@@ -12,6 +12,7 @@ mod properties;
 mod release;
 mod state;
 mod status;
+mod temporary;
 mod up;
 
 use crate::{interrupt, workspace};
@@ -21,6 +22,8 @@ use layout::ClusterFolder;
 use lock::Lock;
 use release::Release;
 use std::process::ExitCode;
+
+pub use temporary::Temporary;
 
 /// What to do with a cluster.
 #[derive(Subcommand)]
