@@ -144,7 +144,7 @@ fn copy_dependencies(pom: &Path, libs: &Path, reach: Reach) -> Result<()> {
         command.arg("-DexcludeTransitive=true");
     }
     if let Some(missing) = missing(&TOOLS) {
-        bail!("{missing}; code generation can do without: --specs DIR|JAR");
+        bail!("{missing}");
     }
     let log = pom.with_extension("log");
     let status = process::run(&mut command, &log, FETCH_LIMIT)?;
