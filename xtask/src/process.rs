@@ -39,7 +39,22 @@ pub fn spawn(command: &mut Command, log: &Path) -> Result<Child> {
     let errors = file.try_clone().context("cannot share a log file")?;
     command.stdin(Stdio::null()).stdout(file).stderr(errors);
     own_group(command);
-    command.spawn().with_context(|| format!("cannot start {:?}", command.get_program()))
+    let mut child = command.spawn().with_context(|| format!("cannot start {:?}", command.get_program()))?;
+    // Linux lets us go on while the new process still shows our own arguments, then none for a moment, and they
+    // are its identity.
+    let ours = arguments(std::process::id());
+    let starting = |child: &Child| {
+        let shown = arguments(child.id());
+        shown.is_empty() || shown == ours
+    };
+    let deadline = Instant::now() + Duration::from_secs(1);
+    while starting(&child) && Instant::now() < deadline {
+        if child.try_wait().context("cannot look at a process")?.is_some() {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    Ok(child)
 }
 
 /// A process that some run of ours started, named by its id and by an argument that no other process has:
@@ -124,10 +139,8 @@ fn own_group(command: &mut Command) {
 
 fn arguments(pid: u32) -> Vec<String> {
     if let Ok(bytes) = fs::read(format!("/proc/{pid}/cmdline")) {
-        return bytes
-            .split(|&byte| byte == 0)
-            .map(|part| String::from_utf8_lossy(part).into_owned())
-            .collect();
+        let parts = bytes.split(|&byte| byte == 0).filter(|part| !part.is_empty());
+        return parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect();
     }
     if Path::new("/proc/self/cmdline").exists() {
         return Vec::new();
