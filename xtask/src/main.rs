@@ -8,6 +8,7 @@ mod maven;
 mod pins;
 mod process;
 mod test;
+mod tidy;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -28,6 +29,8 @@ enum Command {
     Kafka(kafka::Command),
     /// Run every test, on a real Kafka too where Java and Maven are present.
     Test(test::Arguments),
+    /// Check the rules that keep the workspace in shape.
+    Tidy,
 }
 
 fn main() -> ExitCode {
@@ -49,5 +52,6 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Codegen(options) => codegen::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Kafka(command) => kafka::run(command),
         Command::Test(arguments) => test::run(arguments),
+        Command::Tidy => tidy::run(),
     }
 }
