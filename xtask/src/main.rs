@@ -5,6 +5,7 @@ mod codegen;
 mod interrupt;
 mod kafka;
 mod maven;
+mod oracle;
 mod pins;
 mod process;
 mod test;
@@ -27,6 +28,8 @@ enum Command {
     /// Run real Apache Kafka in the background, without containers.
     #[command(subcommand)]
     Kafka(kafka::Command),
+    /// Compare the codec with bytes that Apache Kafka made.
+    Oracle(oracle::Arguments),
     /// Run every test, on a real Kafka too where Java and Maven are present.
     Test(test::Arguments),
     /// Check the rules that keep the workspace in shape.
@@ -51,6 +54,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Codegen(options) => codegen::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Kafka(command) => kafka::run(command),
+        Command::Oracle(arguments) => oracle::run(&arguments),
         Command::Test(arguments) => test::run(arguments),
         Command::Tidy => tidy::run(),
     }

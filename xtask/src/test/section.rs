@@ -5,7 +5,7 @@ use crate::process::{Group, TICK};
 use crate::{interrupt, workspace};
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
 /// A `cargo test` with its arguments.
@@ -23,9 +23,8 @@ impl Section<'_> {
     pub fn run(&self) -> Result<Tally> {
         let began = Instant::now();
         println!("\n== {}: cargo {}", self.title, self.arguments.join(" "));
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        command.args(&self.arguments).envs(self.environment.iter().cloned()).current_dir(workspace::root());
+        let mut command = workspace::cargo();
+        command.args(&self.arguments).envs(self.environment.iter().cloned());
         let mut group = Group::start(command.stdout(Stdio::piped()))?;
         let output = group.child.stdout.take().context("a piped output is there")?;
         let reader = std::thread::spawn(move || show_and_count(output));

@@ -6,7 +6,6 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::Command;
 
 /// A package of the workspace or from a registry.
 #[derive(Debug, Default)]
@@ -61,10 +60,9 @@ pub fn trees() -> Result<Vec<Tree>> {
 }
 
 fn tree_names(package: &str, all_features: bool) -> Result<BTreeSet<String>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = workspace::cargo();
     command.args(["tree", "--quiet", "--package", package, "--edges", "normal,build", "--target", "all"]);
-    command.args(["--prefix", "none", "--format", "{p}"]).current_dir(workspace::root());
+    command.args(["--prefix", "none", "--format", "{p}"]);
     if all_features {
         command.arg("--all-features");
     }
