@@ -7,16 +7,19 @@ use ottla_protocol::message::Message;
 use ottla_protocol::messages::response_header::ResponseHeader;
 use serde_json::Value;
 
-use super::fields::{hex, int, text};
+use super::{hex, hex_field, int_field, text_field};
 
 /// What can be done with a message whose type is known only by name.
 struct Codec {
     name: &'static str,
-    /// Reads a body, and writes it again: the bytes that were read and the bytes written.
-    round_trip: fn(&Bytes, i16) -> Result<(usize, Bytes), String>,
+    /// Reads a body and writes it again.
+    round_trip: fn(&Bytes, i16) -> Result<RoundTrip, String>,
 }
 
-fn round_trip<M: Message>(body: &Bytes, version: i16) -> Result<(usize, Bytes), String> {
+/// How many bytes were read, and what was written.
+type RoundTrip = (usize, Bytes);
+
+fn round_trip<M: Message>(body: &Bytes, version: i16) -> Result<RoundTrip, String> {
     let (message, read) = M::decode_prefix(body, version).map_err(|e| e.to_string())?;
     let mut out = FrameBuf::new();
     message.encode(version, &mut out).map_err(|e| format!("cannot be written again: {e}"))?;
@@ -35,7 +38,7 @@ macro_rules! codecs {
 ottla_protocol::__each_message!(codecs);
 
 fn codec(line: &Value) -> Result<&'static Codec, String> {
-    let name = text(line, "name")?;
+    let name = text_field(line, "name")?;
     CODECS.iter().find(|codec| codec.name == name).ok_or_else(|| format!("no such message: {name}"))
 }
 
@@ -43,9 +46,9 @@ fn codec(line: &Value) -> Result<&'static Codec, String> {
 /// as a whole message.
 pub fn check_fixture(line: &Value) -> Result<(), String> {
     let codec = codec(line)?;
-    let version = int(line, "version")? as i16;
-    let body = Bytes::from(hex(line, "hex")?);
-    if text(line, "case")? == "frame" {
+    let version = int_field(line, "version")? as i16;
+    let body = Bytes::from(hex_field(line, "hex")?);
+    if text_field(line, "case")? == "frame" {
         return check_frame(line, codec, body);
     }
     let (read, written) = (codec.round_trip)(&body, version)?;
@@ -53,7 +56,7 @@ pub fn check_fixture(line: &Value) -> Result<(), String> {
         return Err(format!("{} of {} bytes read", read, body.len()));
     }
     if written != body {
-        return Err(format!("written back as {}", super::fields::to_hex(&written)));
+        return Err(format!("written back as {}", hex(&written)));
     }
     let prefixes = if body.len() <= 4096 { body.len() } else { 0 };
     for len in 0..prefixes {
@@ -72,15 +75,15 @@ fn check_frame(line: &Value, codec: &Codec, bytes: Bytes) -> Result<(), String> 
         .filter(|_| buffer.is_empty())
         .ok_or("the frame's size is not what it says")?;
     let header = &line["header"];
-    let version = int(line, "version")? as i16;
-    let header_version = int(line, "headerVersion")? as i16;
+    let version = int_field(line, "version")? as i16;
+    let header_version = int_field(line, "headerVersion")? as i16;
     let mut out = FrameBuf::new();
-    let body = if text(line, "kind")? == "request" {
+    let body = if text_field(line, "kind")? == "request" {
         let (found, body) = frame::decode_request_header(&frame).map_err(|e| e.to_string())?;
         let expected = (
-            int(header, "requestApiKey")? as i16,
-            int(header, "requestApiVersion")? as i16,
-            int(header, "correlationId")? as i32,
+            int_field(header, "requestApiKey")? as i16,
+            int_field(header, "requestApiVersion")? as i16,
+            int_field(header, "correlationId")? as i32,
             header["clientId"].as_str(),
         );
         let found_fields = (
@@ -97,7 +100,7 @@ fn check_frame(line: &Value, codec: &Codec, bytes: Bytes) -> Result<(), String> 
     } else {
         let (found, read) =
             ResponseHeader::decode_prefix(&frame, header_version).map_err(|e| e.to_string())?;
-        if found.correlation_id != int(header, "correlationId")? as i32 {
+        if found.correlation_id != int_field(header, "correlationId")? as i32 {
             return Err(format!("header is {found:?}"));
         }
         found.encode(header_version, &mut out).map_err(|e| e.to_string())?;
@@ -106,15 +109,15 @@ fn check_frame(line: &Value, codec: &Codec, bytes: Bytes) -> Result<(), String> 
     let (read, written) = (codec.round_trip)(&body, version)?;
     let again = [&out.into_bytes()[..], &written].concat();
     if read != body.len() || again != frame {
-        return Err(format!("written back as {}", super::fields::to_hex(&again)));
+        return Err(format!("written back as {}", hex(&again)));
     }
     check_header_version(line, version, header_version)
 }
 
 /// The header's version follows from the API's.
 fn check_header_version(line: &Value, version: i16, header_version: i16) -> Result<(), String> {
-    let api = ApiKey(int(line, "apiKey")? as i16).api().ok_or("no such API")?;
-    let ours = match text(line, "kind")? {
+    let api = ApiKey(int_field(line, "apiKey")? as i16).api().ok_or("no such API")?;
+    let ours = match text_field(line, "kind")? {
         "request" => api.request_header_version(version),
         _ => api.response_header_version(version),
     };
@@ -127,17 +130,17 @@ fn check_header_version(line: &Value, version: i16, header_version: i16) -> Resu
 /// A damaged body: an error where Java says so. Where Java is lenient, refusing is allowed for text that is not UTF-8.
 pub fn check_mutation(line: &Value) -> Result<(), String> {
     let codec = codec(line)?;
-    let body = Bytes::from(hex(line, "hex")?);
-    let found = (codec.round_trip)(&body, int(line, "version")? as i16);
-    match (text(line, "verdict")?, found) {
+    let body = Bytes::from(hex_field(line, "hex")?);
+    let found = (codec.round_trip)(&body, int_field(line, "version")? as i16);
+    match (text_field(line, "verdict")?, found) {
         ("ok", Ok((read, written))) => {
-            let remaining = int(line, "remaining")? as usize;
+            let remaining = int_field(line, "remaining")? as usize;
             if body.len() - read != remaining {
                 return Err(format!("{} bytes left over, Java leaves {remaining}", body.len() - read));
             }
-            let expected = hex(line, "reencoded")?;
+            let expected = hex_field(line, "reencoded")?;
             if written != expected {
-                return Err(format!("written back as {}", super::fields::to_hex(&written)));
+                return Err(format!("written back as {}", hex(&written)));
             }
             Ok(())
         }
