@@ -52,6 +52,7 @@ pub struct Metadata {
     attempts: u32,
     /// Whether something was asked for while a request was under way that does not carry it.
     again: bool,
+    quiet_until: Instant,
     snapshot: Arc<ClusterSnapshot>,
 }
 
@@ -77,6 +78,7 @@ impl Metadata {
             state: State::Due(now),
             attempts: 0,
             again: false,
+            quiet_until: now,
             snapshot: Arc::default(),
         }
     }
@@ -90,6 +92,7 @@ impl Metadata {
     pub fn want(&mut self, now: Instant, topic: &TopicName) {
         let known = self.snapshot.topic(topic).is_some_and(|topic| topic.error.is_none());
         if self.wanted.insert(topic.detach()) || !known {
+            self.quiet_until = self.quiet_until.min(now);
             self.refresh(now);
         }
     }
@@ -100,10 +103,16 @@ impl Metadata {
         self.refresh(now);
     }
 
+    /// A topic is no longer of interest.
+    pub fn forget(&mut self, topic: &str) {
+        self.wanted.remove(topic);
+    }
+
     /// Something in the picture proved wrong: asks as soon as the backoff allows.
     pub fn refresh(&mut self, now: Instant) {
         match self.state {
-            State::Idle { .. } => self.state = State::Due(now),
+            // What the last answer did not mend, the next one a moment later will not either.
+            State::Idle { .. } => self.state = State::Due(now.max(self.quiet_until)),
             State::Asking => self.again = true,
             State::Due(_) => {}
         }
@@ -144,6 +153,7 @@ impl Metadata {
             self.retry(now);
         } else {
             self.attempts = 0;
+            self.quiet_until = now + self.config.backoff.delay(0, &mut self.jitter);
             self.state = State::Idle { stale_at: now + self.config.max_age };
         }
     }

@@ -49,8 +49,14 @@ pub struct SendOptions {
 #[derive(Clone)]
 pub struct Connection {
     commands: mpsc::UnboundedSender<Command>,
-    closed: Arc<AtomicBool>,
+    flags: Arc<Flags>,
     clock: Clock,
+}
+
+#[derive(Default)]
+struct Flags {
+    ready: AtomicBool,
+    closed: AtomicBool,
 }
 
 struct Command {
@@ -82,18 +88,20 @@ impl Connection {
         clock: Clock,
     ) -> Self {
         let (commands, receiver) = mpsc::unbounded_channel();
-        let closed = Arc::new(AtomicBool::new(false));
+        let flags = Arc::new(Flags::default());
         let target = Target { host: host.to_owned(), port, delay, connect_timeout };
-        let flag = Arc::clone(&closed);
-        tokio::spawn(async move {
-            serve(connector, target, config, clock, receiver, &flag).await;
-        });
-        Self { commands, closed, clock }
+        tokio::spawn(serve(connector, target, config, clock, receiver, Arc::clone(&flags)));
+        Self { commands, flags, clock }
     }
 
     /// Whether the stream has ended; what is sent now fails.
     pub fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        self.flags.closed.load(Ordering::Acquire)
+    }
+
+    /// Whether the broker has said its versions: a Kafka broker listens there.
+    pub fn was_ready(&self) -> bool {
+        self.flags.ready.load(Ordering::Acquire)
     }
 
     /// Sends a request. `reply` is called exactly once, unless the runtime itself ends.
@@ -127,16 +135,16 @@ async fn serve(
     config: ConnectionConfig,
     clock: Clock,
     mut commands: mpsc::UnboundedReceiver<Command>,
-    closed: &AtomicBool,
+    flags: Arc<Flags>,
 ) {
     sleep(target.delay).await;
     let failure = match timeout(target.connect_timeout, connector.connect(&target.host, target.port)).await {
         Ok(Ok(stream)) => {
             let machine = machine::Connection::new(config, clock.instant());
-            let mut task = Task::new(stream, machine, commands, clock);
+            let mut task = Task::new(stream, machine, commands, clock, Arc::clone(&flags));
             let reason = task.run().await;
             debug!(host = target.host, port = target.port, %reason, "connection ended");
-            closed.store(true, Ordering::Release);
+            flags.closed.store(true, Ordering::Release);
             return task.finish(reason);
         }
         Ok(Err(error)) => format!("cannot connect to {}:{}: {error}", target.host, target.port),
@@ -146,7 +154,7 @@ async fn serve(
         }
     };
     debug!(failure, "connection failed");
-    closed.store(true, Ordering::Release);
+    flags.closed.store(true, Ordering::Release);
     refuse_all(&mut commands, &failure);
 }
 
@@ -164,6 +172,7 @@ struct Task {
     /// Whether handles are left.
     wanted: bool,
     clock: Clock,
+    flags: Arc<Flags>,
     next_token: u64,
     replies: BTreeMap<Token, Reply>,
     output: WriteQueue,
@@ -176,6 +185,7 @@ impl Task {
         machine: machine::Connection,
         commands: mpsc::UnboundedReceiver<Command>,
         clock: Clock,
+        flags: Arc<Flags>,
     ) -> Self {
         Self {
             stream,
@@ -183,6 +193,7 @@ impl Task {
             commands,
             wanted: true,
             clock,
+            flags,
             next_token: 0,
             replies: BTreeMap::new(),
             output: WriteQueue::default(),
@@ -276,7 +287,7 @@ impl Task {
                         reply(result);
                     }
                 }
-                Action::Ready => {}
+                Action::Ready => self.flags.ready.store(true, Ordering::Release),
             }
         }
     }
