@@ -2,9 +2,14 @@
 //! generated code does not compile.
 
 mod codegen;
-#[allow(dead_code, reason = "the commands that start Kafka come next")]
+mod interrupt;
+mod kafka;
 mod maven;
+mod oracle;
 mod pins;
+mod process;
+mod test;
+mod tidy;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -20,6 +25,15 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Codegen(codegen::Codegen),
+    /// Run real Apache Kafka in the background, without containers.
+    #[command(subcommand)]
+    Kafka(kafka::Command),
+    /// Compare the codec with bytes that Apache Kafka made.
+    Oracle(oracle::Arguments),
+    /// Run every test, on a real Kafka too where Java and Maven are present.
+    Test(test::Arguments),
+    /// Check the rules that keep the workspace in shape.
+    Tidy,
 }
 
 fn main() -> ExitCode {
@@ -30,14 +44,18 @@ fn main() -> ExitCode {
             for cause in error.chain().skip(1) {
                 eprintln!("  caused by: {cause}");
             }
-            ExitCode::FAILURE
+            // 128 + SIGINT, as shells report it.
+            if interrupt::came() { ExitCode::from(130) } else { ExitCode::FAILURE }
         }
     }
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Codegen(options) => codegen::run(&options)?,
+        Command::Codegen(options) => codegen::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Kafka(command) => kafka::run(command),
+        Command::Oracle(arguments) => oracle::run(&arguments),
+        Command::Test(arguments) => test::run(arguments),
+        Command::Tidy => tidy::run(),
     }
-    Ok(ExitCode::SUCCESS)
 }

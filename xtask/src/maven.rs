@@ -1,18 +1,22 @@
 //! Jars by Maven coordinates, kept under `target/maven` so that a second call does not run Maven.
 //! Not a resolver: Maven itself decides what a pom's runtime needs.
 
-use crate::workspace;
+use crate::{process, workspace};
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::fs;
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 const INSTALL: &str = "install Maven and a JDK of version 17 or later \
 (Debian: apt-get install maven openjdk-17-jdk-headless)";
+
+/// A broker's jars are some 100 MB; a slow line takes minutes.
+const FETCH_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// `group:artifact:version`, as Maven names a jar.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,9 +66,12 @@ pub fn runtime_libs(name: &str, coordinates: &[Coordinates]) -> Result<PathBuf> 
     cached(&cache()?, name, coordinates, Reach::Runtime)
 }
 
-/// Says what is missing for [`jar`] and [`runtime_libs`], or nothing where `java` and `mvn` both run.
-pub fn missing_tools() -> Option<String> {
-    let missing: Vec<_> = ["java", "mvn"].into_iter().filter(|tool| !runs(tool)).collect();
+/// The tools that [`jar`] and [`runtime_libs`] need.
+pub const TOOLS: [&str; 2] = ["java", "mvn"];
+
+/// Says which of the tools are missing and how to install them; nothing where all run.
+pub fn missing(tools: &[&str]) -> Option<String> {
+    let missing: Vec<_> = tools.iter().copied().filter(|tool| !runs(tool)).collect();
     (!missing.is_empty()).then(|| format!("{} not found: {INSTALL}", missing.join(" and ")))
 }
 
@@ -131,26 +138,20 @@ fn cached(cache: &Path, name: &str, coordinates: &[Coordinates], reach: Reach) -
 
 fn copy_dependencies(pom: &Path, libs: &Path, reach: Reach) -> Result<()> {
     let mut command = Command::new("mvn");
-    command.args(["-q", "-B", "-f"]).arg(pom).arg("dependency:copy-dependencies");
+    command.args(["-q", "-B", "-Dstyle.color=never", "-f"]).arg(pom).arg("dependency:copy-dependencies");
     command.arg(format!("-DoutputDirectory={}", libs.display())).arg("-DincludeScope=runtime");
     if reach == Reach::JarOnly {
         command.arg("-DexcludeTransitive=true");
     }
-    let output = match command.output() {
-        Ok(output) => output,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            bail!("mvn not found: {INSTALL}; code generation can do without it: --specs DIR|JAR")
-        }
-        Err(error) => return Err(error).context("cannot run mvn"),
-    };
-    if !output.status.success() {
-        if !runs("java") {
-            bail!("java not found, which mvn needs: {INSTALL}");
-        }
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
-        let lines: Vec<_> = said.lines().filter(|line| line.len() > "[ERROR] ".len()).take(6).collect();
-        bail!("mvn failed ({}):\n  {}", output.status, lines.join("\n  "));
+    if let Some(missing) = missing(&TOOLS) {
+        bail!("{missing}");
+    }
+    let log = pom.with_extension("log");
+    let status = process::run(&mut command, &log, FETCH_LIMIT)?;
+    if !status.success() {
+        let said = fs::read_to_string(&log).unwrap_or_default();
+        let lines: Vec<_> = said.lines().filter(|line| line.starts_with("[ERROR] ")).take(3).collect();
+        bail!("mvn failed ({status}):\n  {}", lines.join("\n  "));
     }
     Ok(())
 }

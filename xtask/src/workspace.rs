@@ -13,6 +13,13 @@ pub fn root() -> PathBuf {
     manifest.parent().map_or(manifest.clone(), Path::to_path_buf)
 }
 
+/// The cargo that runs us, in the workspace's root.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
 /// Cargo's build folder, wherever the environment or a configuration file puts it.
 pub fn target_directory() -> Result<PathBuf> {
     let metadata = metadata(&["--no-deps"])?;
@@ -22,11 +29,9 @@ pub fn target_directory() -> Result<PathBuf> {
 
 /// `cargo metadata` of the workspace with more arguments.
 pub fn metadata(arguments: &[&str]) -> Result<serde_json::Value> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let output = cargo()
         .args(["metadata", "--format-version", "1"])
         .args(arguments)
-        .current_dir(root())
         .output()
         .context("cannot run cargo metadata")?;
     if !output.status.success() {

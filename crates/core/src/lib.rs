@@ -9,9 +9,11 @@
 
 pub mod assignors;
 pub mod backoff;
+pub mod connection;
 pub mod consumer;
 pub mod groups;
-
+pub mod metadata;
+pub mod producer;
 pub mod random;
 pub mod request;
 pub mod time;

@@ -21,6 +21,11 @@ pub enum RequestError {
         /// What the operating system or the peer said.
         reason: String,
     },
+    /// The peer does not keep to the protocol: probably no Kafka broker listens there.
+    NotKafka {
+        /// What it did.
+        reason: String,
+    },
     /// No answer came in time. It may have been carried out.
     Timeout,
     /// No version of the API is spoken by both sides.
@@ -45,7 +50,10 @@ pub enum RequestError {
 impl RequestError {
     /// Whether the broker may have carried the request out.
     pub fn is_perhaps_applied(&self) -> bool {
-        matches!(self, Self::Disconnected { sent: true, .. } | Self::Timeout | Self::Decode(_))
+        matches!(
+            self,
+            Self::Disconnected { sent: true, .. } | Self::Timeout | Self::Decode(_) | Self::NotKafka { .. }
+        )
     }
 
     /// Whether the same request may succeed later.
@@ -62,6 +70,7 @@ impl fmt::Display for RequestError {
                     if *sent { "while a request was under way" } else { "before the request was sent" };
                 write!(f, "disconnected {when}: {reason}")
             }
+            Self::NotKafka { reason } => write!(f, "the peer does not speak kafka: {reason}"),
             Self::Timeout => f.write_str("no answer in time"),
             Self::UnsupportedVersion { api, ours, theirs: Some(theirs) } => {
                 write!(f, "no common version of {api}: the broker speaks {theirs}, this client {ours}")

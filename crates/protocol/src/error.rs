@@ -16,8 +16,6 @@ pub struct DecodeError {
 pub enum DecodeErrorKind {
     /// The input ended inside a field.
     Truncated,
-    /// A length below -1, or -1 where null is not allowed.
-    BadLength(i64),
     /// An array claims more elements than the rest of the frame can hold.
     ArrayTooLong(u64),
     /// Text is not UTF-8.
@@ -75,7 +73,6 @@ impl fmt::Display for DecodeErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Truncated => f.write_str("the input ends too early"),
-            Self::BadLength(length) => write!(f, "bad length: {length}"),
             Self::ArrayTooLong(length) => {
                 write!(f, "an array is longer than the rest of the frame: {length}")
             }

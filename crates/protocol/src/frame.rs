@@ -184,17 +184,15 @@ pub fn decode_request_header(frame: &Bytes) -> Result<(RequestHeader, Bytes), De
     Ok((header, frame.slice(read..)))
 }
 
-/// Reads the header of a response's frame (without its size) to a request of `version`; returns it with the body.
+/// Reads the header of a response's frame (without its size), in the version that
+/// [`Api::response_header_version`](crate::api::Api::response_header_version) says; returns its correlation id with
+/// the body.
 ///
 /// # Errors
 /// A header that cannot be read.
-pub fn decode_response_header<R: Response>(
-    frame: &Bytes,
-    version: i16,
-) -> Result<(ResponseHeader, Bytes), DecodeError> {
-    let api = R::API_KEY.api().expect("the specs have the API of every response");
-    let (header, read) = ResponseHeader::decode_prefix(frame, api.response_header_version(version))?;
-    Ok((header, frame.slice(read..)))
+pub fn decode_response_header(frame: &Bytes, header_version: i16) -> Result<(i32, Bytes), DecodeError> {
+    let (header, read) = ResponseHeader::decode_prefix(frame, header_version)?;
+    Ok((header.correlation_id, frame.slice(read..)))
 }
 
 /// Cuts the first frame, without its size, off what has arrived; `None` until it is complete.

@@ -8,6 +8,8 @@ pub(crate) use crate::types::{
     GroupId, Int32Array, Name, NodeId, NodeIds, ProducerId, Str, TaggedFields, TopicName, TransactionalId,
     Uuid,
 };
+// Some only with all features.
+#[allow(unused_imports)]
 pub(crate) use crate::walk::{Field, Visitor, VisitorMut, Walk, nullable_name, nullable_node_ids};
 
 /// `Debug` and `PartialEq` by visitor: derived ones would cost a third of the crate's compile time.

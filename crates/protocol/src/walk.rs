@@ -12,6 +12,7 @@ mod optional;
 pub use field::Field;
 
 pub(crate) use array::{Array, ArrayMut};
+#[allow(unused_imports)]
 pub(crate) use optional::{Optional, nullable_name, nullable_node_ids};
 
 use bytes::Bytes;

@@ -62,6 +62,14 @@ pub fn modules(specs: &[Spec]) -> String {
         }
         _ = writeln!(out, "pub mod {};", emit::module(spec));
     }
+    out.push_str(
+        "\n/// Calls the macro `$then` with the module and type of every message; needs all features.\n\
+         #[doc(hidden)]\n#[macro_export]\nmacro_rules! __each_message {\n($then:ident) => { $then! {\n",
+    );
+    for spec in specs {
+        _ = writeln!(out, "{}::{};", emit::module(spec), spec.name);
+    }
+    out.push_str("} };\n}\n");
     out
 }
 

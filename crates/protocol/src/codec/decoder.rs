@@ -182,9 +182,7 @@ impl<'a> Decoder<'a> {
         } else {
             i64::from(i16::from_be_bytes(self.fixed(f)))
         };
-        if length < -1 {
-            self.fail(f, DecodeErrorKind::BadLength(length));
-        }
+        // As in Java, every length below zero is null.
         usize::try_from(length).ok()
     }
 

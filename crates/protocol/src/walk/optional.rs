@@ -29,6 +29,7 @@ pub(crate) fn nullable_name<N: Name>(v: &mut dyn VisitorMut, f: &'static Field, 
 }
 
 /// A nullable list of nodes, which the visitor sees as numbers.
+#[allow(dead_code, reason = "only messages of the feature `admin` have such a list")]
 pub(crate) fn nullable_node_ids(v: &mut dyn VisitorMut, f: &'static Field, x: &mut Option<NodeIds>) {
     let mut ids = x.take().map(|ids| ids.0);
     v.nullable_int32s(f, &mut ids);

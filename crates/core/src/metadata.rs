@@ -1,0 +1,281 @@
+//! What the client knows of the cluster, and when it asks again.
+//!
+//! | state | event | next state | output |
+//! |---|---|---|---|
+//! | Idle | a topic is wanted, a refresh is asked for, the snapshot is too old | Due | |
+//! | Due | the backoff is over | Asking | Metadata is sent to some broker |
+//! | Asking | it answers, everything wanted is there | Idle | a new snapshot |
+//! | Asking | it answers, a wanted topic is not there yet | Due, after a backoff | a new snapshot |
+//! | Asking | no answer | Due, after a backoff | the error |
+//!
+//! Not here: whom to ask (the driver's pool knows who is reachable), and waiting for a topic.
+
+mod snapshot;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ottla_protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
+use ottla_protocol::messages::metadata_response::MetadataResponse;
+use ottla_protocol::types::TopicName;
+
+use crate::backoff::Backoff;
+use crate::random::Jitter;
+use crate::request::RequestError;
+use crate::time::Instant;
+
+pub use snapshot::{Broker, ClusterSnapshot, Partition, Topic};
+
+/// When metadata is refreshed.
+#[derive(Clone, Debug)]
+pub struct MetadataConfig {
+    /// `metadata.max.age.ms`: a snapshot older than this is refreshed unasked.
+    pub max_age: Duration,
+    /// `retry.backoff.ms` and `retry.backoff.max.ms`: between attempts.
+    pub backoff: Backoff,
+    /// `allow.auto.create.topics`: whether asking for a topic may create it.
+    pub allow_auto_topic_creation: bool,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Metadata {
+    config: MetadataConfig,
+    jitter: Jitter,
+    /// Topics that the client works with.
+    wanted: BTreeSet<TopicName>,
+    /// Whether a subscription by pattern needs the names of all topics.
+    all_topics: bool,
+    state: State,
+    /// Attempts since the last good answer.
+    attempts: u32,
+    /// Whether something was asked for while a request was under way that does not carry it.
+    again: bool,
+    quiet_until: Instant,
+    snapshot: Arc<ClusterSnapshot>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing to do until then.
+    Idle {
+        stale_at: Instant,
+    },
+    /// To be asked at that time.
+    Due(Instant),
+    Asking,
+}
+
+impl Metadata {
+    /// Knows nothing yet, and asks at once.
+    pub fn new(config: MetadataConfig, jitter: Jitter, now: Instant) -> Self {
+        Self {
+            config,
+            jitter,
+            wanted: BTreeSet::new(),
+            all_topics: false,
+            state: State::Due(now),
+            attempts: 0,
+            again: false,
+            quiet_until: now,
+            snapshot: Arc::default(),
+        }
+    }
+
+    /// The latest picture.
+    pub fn snapshot(&self) -> &Arc<ClusterSnapshot> {
+        &self.snapshot
+    }
+
+    /// Adds a topic to those that are asked for, and asks unless it is known.
+    pub fn want(&mut self, now: Instant, topic: &TopicName) {
+        let known = self.snapshot.topic(topic).is_some_and(|topic| topic.error.is_none());
+        if self.wanted.insert(topic.detach()) || !known {
+            self.quiet_until = self.quiet_until.min(now);
+            self.refresh(now);
+        }
+    }
+
+    /// Asks for all topics from now on.
+    pub fn want_all(&mut self, now: Instant) {
+        self.all_topics = true;
+        self.refresh(now);
+    }
+
+    /// A topic is no longer of interest.
+    pub fn forget(&mut self, topic: &str) {
+        self.wanted.remove(topic);
+    }
+
+    /// Something in the picture proved wrong: asks as soon as the backoff allows.
+    pub fn refresh(&mut self, now: Instant) {
+        match self.state {
+            // What the last answer did not mend, the next one a moment later will not either.
+            State::Idle { .. } => self.state = State::Due(now.max(self.quiet_until)),
+            State::Asking => self.again = true,
+            State::Due(_) => {}
+        }
+    }
+
+    /// The request to send to any broker, if one is due.
+    pub fn poll_request(&mut self, now: Instant) -> Option<MetadataRequest> {
+        let due = match self.state {
+            State::Idle { stale_at } => stale_at,
+            State::Due(at) => at,
+            State::Asking => return None,
+        };
+        if now < due {
+            return None;
+        }
+        self.state = State::Asking;
+        self.again = false;
+        Some(self.request())
+    }
+
+    /// When [`poll_request`](Self::poll_request) has something.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        match self.state {
+            State::Idle { stale_at } => Some(stale_at),
+            State::Due(at) => Some(at),
+            State::Asking => None,
+        }
+    }
+
+    /// The request's answer, in `version`.
+    pub fn on_response(&mut self, now: Instant, response: &MetadataResponse) {
+        self.snapshot = Arc::new(self.snapshot.updated(response));
+        let missing = self.wanted.iter().any(|name| match self.snapshot.topic(name) {
+            Some(topic) => topic.is_incomplete(),
+            None => true,
+        });
+        if missing || self.again {
+            self.retry(now);
+        } else {
+            self.attempts = 0;
+            self.quiet_until = now + self.config.backoff.delay(0, &mut self.jitter);
+            self.state = State::Idle { stale_at: now + self.config.max_age };
+        }
+    }
+
+    /// The request has no answer.
+    pub fn on_failure(&mut self, now: Instant, _error: &RequestError) {
+        self.retry(now);
+    }
+
+    /// How often it was tried since the last answer that held everything.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    fn retry(&mut self, now: Instant) {
+        let delay = self.config.backoff.delay(self.attempts, &mut self.jitter);
+        self.attempts = self.attempts.saturating_add(1);
+        self.state = State::Due(now + delay);
+    }
+
+    fn request(&self) -> MetadataRequest {
+        let mut request = MetadataRequest::default();
+        request.allow_auto_topic_creation = self.config.allow_auto_topic_creation;
+        request.topics = if self.all_topics {
+            None
+        } else {
+            let topic = |name: &TopicName| {
+                let mut topic = MetadataRequestTopic::default();
+                topic.name = Some(name.clone());
+                topic
+            };
+            Some(self.wanted.iter().map(topic).collect())
+        };
+        request
+    }
+}
+
+/// How many partitions each of some topics has; topics that are not known are left out.
+pub fn partition_counts<'a>(
+    snapshot: &ClusterSnapshot,
+    topics: impl IntoIterator<Item = &'a TopicName>,
+) -> BTreeMap<TopicName, usize> {
+    let known = |name: &TopicName| {
+        let topic = snapshot.topic(name).filter(|topic| topic.error.is_none())?;
+        Some((name.clone(), topic.partitions.len()))
+    };
+    topics.into_iter().filter_map(known).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ottla_protocol::error_code::ErrorCode;
+    use ottla_protocol::messages::metadata_response::{MetadataResponsePartition, MetadataResponseTopic};
+
+    fn metadata() -> Metadata {
+        let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
+        let config =
+            MetadataConfig { max_age: Duration::from_secs(300), backoff, allow_auto_topic_creation: true };
+        Metadata::new(config, Jitter::seeded(1), Instant::ZERO)
+    }
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_start(Duration::from_millis(ms))
+    }
+
+    fn response(error: ErrorCode) -> MetadataResponse {
+        let mut partition = MetadataResponsePartition::default();
+        partition.leader_epoch = 3;
+        let mut topic = MetadataResponseTopic::default();
+        topic.error_code = error.0;
+        topic.name = Some("orders".into());
+        if !error.is_error() {
+            topic.partitions.push(partition);
+        }
+        let mut response = MetadataResponse::default();
+        response.topics.push(topic);
+        response
+    }
+
+    #[test]
+    fn a_complete_answer_lasts_for_the_maximum_age() {
+        let mut metadata = metadata();
+        metadata.want(at(0), &"orders".into());
+        assert!(metadata.poll_request(at(0)).is_some());
+        assert!(metadata.poll_request(at(9)).is_none());
+        metadata.on_response(at(10), &response(ErrorCode::NONE));
+        assert_eq!(metadata.next_timeout(), Some(at(300_010)));
+        assert!(metadata.poll_request(at(300_009)).is_none());
+        assert!(metadata.poll_request(at(300_010)).is_some());
+    }
+
+    #[test]
+    fn a_topic_that_is_not_there_yet_is_asked_for_again_after_a_backoff() {
+        let mut metadata = metadata();
+        metadata.want(at(0), &"orders".into());
+        metadata.poll_request(at(0));
+        metadata.on_response(at(0), &response(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+        let due = metadata.next_timeout().expect("a retry");
+        assert!((80..=120).contains(&due.since_start().as_millis()), "{due:?}");
+        assert_eq!(metadata.attempts(), 1);
+    }
+
+    #[test]
+    fn what_is_wanted_while_a_request_is_under_way_is_asked_for_after_it() {
+        let mut metadata = metadata();
+        metadata.poll_request(at(0));
+        metadata.want(at(1), &"orders".into());
+        metadata.on_response(at(2), &response(ErrorCode::NONE));
+        assert!(metadata.next_timeout().expect("another") < at(200));
+    }
+
+    #[test]
+    fn an_answer_of_an_older_leader_epoch_does_not_undo_a_newer_one() {
+        let mut metadata = metadata();
+        metadata.poll_request(at(0));
+        metadata.on_response(at(0), &response(ErrorCode::NONE));
+        let mut older = response(ErrorCode::NONE);
+        older.topics[0].partitions[0].leader_epoch = 2;
+        older.topics[0].partitions[0].leader_id.0 = 9;
+        metadata.on_response(at(1), &older);
+        let topic = metadata.snapshot().topic("orders").expect("the topic").clone();
+        assert_eq!(topic.partitions[0].leader_epoch, 3);
+    }
+}

@@ -1,0 +1,147 @@
+//! A picture of the cluster: brokers, topics, partitions and who leads them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::messages::metadata_response::{
+    MetadataResponse, MetadataResponsePartition, MetadataResponseTopic,
+};
+use ottla_protocol::types::{NodeId, NodeIds, Str, TopicName, Uuid};
+
+/// What one Metadata response said, together with what earlier ones said of topics that it leaves out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClusterSnapshot {
+    /// The cluster's id; `None` until a broker has said it.
+    pub cluster_id: Option<Str>,
+    /// The broker that clients may take for the controller.
+    pub controller: Option<NodeId>,
+    /// The brokers that are up.
+    pub brokers: BTreeMap<NodeId, Broker>,
+    topics: BTreeMap<TopicName, Arc<Topic>>,
+}
+
+/// Where a broker listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Broker {
+    /// Its id.
+    pub node_id: NodeId,
+    /// The host that it advertises.
+    pub host: Str,
+    /// The port that it advertises.
+    pub port: u16,
+    /// `broker.rack`.
+    pub rack: Option<Str>,
+}
+
+/// A topic as a broker described it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Topic {
+    /// Its name.
+    pub name: TopicName,
+    /// Its id; zero from brokers before 2.8.
+    pub topic_id: Uuid,
+    /// Why the broker does not describe it.
+    pub error: Option<ErrorCode>,
+    /// Its partitions, by index.
+    pub partitions: Vec<Partition>,
+}
+
+/// A partition as a broker described it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Partition {
+    /// Who leads it; `None` while nobody does.
+    pub leader: Option<NodeId>,
+    /// How often the leader changed; -1 where the broker does not say.
+    pub leader_epoch: i32,
+    /// Who holds copies.
+    pub replicas: NodeIds,
+    /// Who of them is in sync.
+    pub isr: NodeIds,
+}
+
+impl ClusterSnapshot {
+    /// What is known of a topic.
+    pub fn topic(&self, name: &str) -> Option<&Arc<Topic>> {
+        self.topics.get(name)
+    }
+
+    /// All topics, by name.
+    pub fn topics(&self) -> impl Iterator<Item = &Arc<Topic>> {
+        self.topics.values()
+    }
+
+    /// The leader of a partition and its epoch, if it has one.
+    pub fn leader(&self, topic: &str, partition: i32) -> Option<(NodeId, i32)> {
+        let partition = self.topic(topic)?.partitions.get(usize::try_from(partition).ok()?)?;
+        Some((partition.leader?, partition.leader_epoch))
+    }
+
+    /// This picture with what `response` says.
+    pub(super) fn updated(&self, response: &MetadataResponse) -> Self {
+        let broker = |b: &ottla_protocol::messages::metadata_response::MetadataResponseBroker| {
+            let broker = Broker {
+                node_id: b.node_id,
+                host: b.host.detach(),
+                port: u16::try_from(b.port).unwrap_or_default(),
+                rack: b.rack.as_ref().map(Str::detach),
+            };
+            (b.node_id, broker)
+        };
+        let mut topics = self.topics.clone();
+        for topic in &response.topics {
+            let Some(name) = &topic.name else { continue };
+            let known = self.topics.get(name);
+            topics.insert(name.detach(), Arc::new(Topic::from_response(name, topic, known.map(|t| &**t))));
+        }
+        Self {
+            cluster_id: response.cluster_id.as_ref().map(Str::detach).or_else(|| self.cluster_id.clone()),
+            controller: Some(response.controller_id).filter(|id| id.0 >= 0),
+            brokers: response.brokers.iter().map(broker).collect(),
+            topics,
+        }
+    }
+}
+
+impl Topic {
+    /// Whether asking again may tell more: it is missing for now, or a partition has no leader.
+    pub fn is_incomplete(&self) -> bool {
+        match self.error {
+            Some(code) => code.is_retriable(),
+            None => self.partitions.iter().any(|partition| partition.leader.is_none()),
+        }
+    }
+
+    fn from_response(name: &TopicName, topic: &MetadataResponseTopic, known: Option<&Topic>) -> Self {
+        let error = ErrorCode(topic.error_code).into_result().err();
+        // A topic that was deleted and made again starts its epochs anew.
+        let known = known.filter(|known| known.topic_id == topic.topic_id);
+        let mut partitions: Vec<Partition> = Vec::new();
+        let mut described: Vec<&MetadataResponsePartition> = topic.partitions.iter().collect();
+        described.sort_by_key(|partition| partition.partition_index);
+        for partition in described {
+            // Indexes have no gaps; what does not fit is no partition.
+            if usize::try_from(partition.partition_index) != Ok(partitions.len()) {
+                continue;
+            }
+            let older = known.and_then(|known| known.partitions.get(partitions.len()));
+            partitions.push(match older {
+                // A broker that lags behind must not undo what another one said (KIP-320).
+                Some(older) if older.leader_epoch > partition.leader_epoch && partition.leader_epoch >= 0 => {
+                    older.clone()
+                }
+                _ => Partition {
+                    leader: Some(partition.leader_id).filter(|id| id.0 >= 0),
+                    leader_epoch: partition.leader_epoch,
+                    replicas: partition.replica_nodes.clone(),
+                    isr: partition.isr_nodes.clone(),
+                },
+            });
+        }
+        Self { name: name.detach(), topic_id: topic.topic_id, error, partitions }
+    }
+}

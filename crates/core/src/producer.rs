@@ -1,0 +1,332 @@
+//! The producer's decisions: which records share a batch, which batches are sent when, and what became of them.
+//!
+//! A batch:
+//!
+//! | state | event | next state | output |
+//! |---|---|---|---|
+//! | Open | a record fits | Open | |
+//! | Open, Requeued | it is due, a slot of its leader's is free, its partition does not retry | Under way | Send |
+//! | Under way | acknowledged | gone | Complete(Ok) |
+//! | Under way | an error that may pass | Requeued, its partition retries | perhaps RefreshMetadata |
+//! | Under way | an error that will not pass | gone | Complete(Err) |
+//! | Open, Requeued | its delivery time is over | gone | Complete(Err) |
+//!
+//! A partition that retries sends nothing until all its batches under way are resolved; those that failed then go
+//! first, in their order. So order is kept with several requests under way, idempotent or not.
+//!
+//! An idempotent producer gives every batch a sequence. Where one ends without being certainly written or certainly
+//! not, later sequences would leave a gap: batches that were sent before are tried to their end, and then the epoch is
+//! bumped and all sequences start at zero (KIP-360).
+//!
+//! Not here: sealing (compression, CRC), which the driver does outside its lock, and waiting for memory.
+
+mod batch;
+mod config;
+mod error;
+mod expiry;
+mod identity;
+mod partition;
+mod partitioner;
+mod response;
+mod sender;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
+use ottla_protocol::records::{BatchBuilder, Header, SealOptions};
+use ottla_protocol::types::{NodeId, TopicName};
+
+use crate::metadata::ClusterSnapshot;
+use crate::random::Jitter;
+use crate::request::Token;
+use crate::time::{Instant, Now};
+
+use batch::{Batch, Content};
+use identity::Identity;
+use partition::Queue;
+
+pub use config::{Acks, ProducerConfig};
+pub use error::{ProduceError, ProduceErrorKind};
+pub use partitioner::{Partitioner, StickyPartitioner};
+pub use response::Delivered;
+
+/// A partition that the producer knows, by number: what [`Producer::partition`] gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartitionIndex(usize);
+
+/// A record to append. The parts are copied into the batch.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordParts<'a, H> {
+    /// Milliseconds since 1970.
+    pub timestamp: i64,
+    /// The key, or null.
+    pub key: Option<&'a [u8]>,
+    /// The value, or null: a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// The headers, in order.
+    pub headers: H,
+}
+
+/// Why a record was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// All of `buffer.memory` is in use: try again when batches have been delivered.
+    BufferFull,
+    /// The record alone is larger than `max.request.size`.
+    TooLarge {
+        /// Its size in a batch of its own, in bytes.
+        size: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+/// Something that the driver must do or pass on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Action<T> {
+    /// Ask any broker for a producer id; answer with [`Producer::on_init_producer_id`].
+    InitProducerId {
+        /// Names the request.
+        token: Token,
+        /// The id and epoch to bump; -1 for a first one.
+        producer_id: i64,
+        /// See `producer_id`.
+        producer_epoch: i16,
+    },
+    /// Seal these batches, tell the bytes by [`Producer::on_sealed`], send them to a node, answer with
+    /// [`Producer::on_produced`].
+    Send {
+        /// Names the request.
+        token: Token,
+        /// The leader of all of them.
+        node: NodeId,
+        /// One batch a partition.
+        batches: Vec<Unsealed>,
+    },
+    /// A batch is delivered, or never will be.
+    Complete {
+        /// What the driver gave when the batch began.
+        tag: T,
+        /// Where it is, or why it is not.
+        outcome: Result<Delivered, ProduceError>,
+    },
+    /// The picture of the cluster proved wrong.
+    RefreshMetadata,
+    /// Memory was given back: who waits for some may try again.
+    MemoryFreed,
+}
+
+/// A batch on its way out.
+#[derive(Debug)]
+pub struct Unsealed {
+    /// Its topic.
+    pub topic: TopicName,
+    /// Its partition.
+    pub partition: i32,
+    /// What to seal.
+    pub content: UnsealedContent,
+}
+
+/// What is in a batch on its way out.
+#[derive(Debug)]
+pub enum UnsealedContent {
+    /// Records, and what the header is to say.
+    Open(Box<BatchBuilder>, SealOptions),
+    /// Bytes that were sent before.
+    Sealed(Bytes),
+}
+
+/// The machine. `T` is what the driver hangs on each batch to find its waiters.
+#[derive(Debug)]
+pub struct Producer<T> {
+    config: ProducerConfig,
+    jitter: Jitter,
+    identity: Identity,
+    queues: Vec<Queue<T>>,
+    by_name: BTreeMap<TopicName, BTreeMap<i32, PartitionIndex>>,
+    /// Queues that hold batches.
+    filled: BTreeSet<PartitionIndex>,
+    under_way: BTreeMap<Token, UnderWay<T>>,
+    slots: BTreeMap<NodeId, usize>,
+    next_token: u64,
+    next_batch: u64,
+    /// Batches that are not resolved, by their number.
+    outstanding: BTreeSet<u64>,
+    /// Up to this batch everything is sent without linger.
+    flush_to: u64,
+    memory: usize,
+    /// A refresh was asked for and no new picture has come.
+    refreshing: bool,
+    actions: VecDeque<Action<T>>,
+}
+
+#[derive(Debug)]
+struct UnderWay<T> {
+    node: NodeId,
+    batches: Vec<(PartitionIndex, Batch<T>)>,
+}
+
+impl<T> Producer<T> {
+    /// A producer without records.
+    pub fn new(config: ProducerConfig, jitter: Jitter) -> Self {
+        let identity = Identity::new(config.enable_idempotence);
+        Self {
+            config,
+            jitter,
+            identity,
+            queues: Vec::new(),
+            by_name: BTreeMap::new(),
+            filled: BTreeSet::new(),
+            under_way: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            next_token: 0,
+            next_batch: 0,
+            outstanding: BTreeSet::new(),
+            flush_to: 0,
+            memory: 0,
+            refreshing: false,
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// The number of a partition, which is registered if it is new.
+    pub fn partition(
+        &mut self,
+        topic: &TopicName,
+        partition: i32,
+        snapshot: &ClusterSnapshot,
+    ) -> PartitionIndex {
+        if let Some(index) = self.by_name.get(topic).and_then(|partitions| partitions.get(&partition)) {
+            return *index;
+        }
+        let index = PartitionIndex(self.queues.len());
+        let topic = topic.detach();
+        self.by_name.entry(topic.clone()).or_default().insert(partition, index);
+        let mut queue = Queue::new(topic, partition);
+        queue.leader = snapshot.leader(&queue.topic, partition).map(|(node, _)| node);
+        self.queues.push(queue);
+        index
+    }
+
+    /// Appends a record to its partition's newest batch, or to a new one, for which `tag` is called. Returns the
+    /// batch's tag, the record's index in it, and whether the batch is new or became full: then there may be
+    /// something to do.
+    ///
+    /// # Errors
+    /// The record is not taken; see [`Refusal`].
+    pub fn append<'h, H>(
+        &mut self,
+        now: Now,
+        partition: PartitionIndex,
+        record: RecordParts<'_, H>,
+        tag: impl FnOnce() -> T,
+    ) -> Result<(&T, u32, bool), Refusal>
+    where
+        H: IntoIterator<Item = Header<'h>> + Clone,
+        H::IntoIter: Clone,
+    {
+        let RecordParts { timestamp, key, value, headers } = record;
+        let queue = &mut self.queues[partition.0];
+        let fits = match queue.batches.back_mut() {
+            Some(Batch { content: Content::Open(builder), .. }) => {
+                let size = builder.record_size(timestamp, key, value, headers.clone());
+                builder.size() + size <= self.config.batch_size
+            }
+            _ => false,
+        };
+        let mut news = !fits;
+        let before = if fits { queue.newest_size() } else { 0 };
+        if !fits {
+            let size = ottla_protocol::records::record_size_upper_bound(key, value, headers.clone());
+            if size > self.config.max_request_size {
+                return Err(Refusal::TooLarge { size, limit: self.config.max_request_size });
+            }
+            if self.memory + size > self.config.buffer_memory && self.memory > 0 {
+                return Err(Refusal::BufferFull);
+            }
+            queue.batches.push_back(Batch::new(self.next_batch, now.instant, tag()));
+            self.outstanding.insert(self.next_batch);
+            self.next_batch += 1;
+            self.filled.insert(partition);
+        } else if self.memory > self.config.buffer_memory {
+            return Err(Refusal::BufferFull);
+        }
+        let batch = queue.batches.back_mut().expect("there is one now");
+        let Content::Open(builder) = &mut batch.content else {
+            unreachable!("only open batches take records")
+        };
+        let index = builder
+            .append(timestamp, key, value, headers)
+            .map_err(|_| Refusal::TooLarge { size: usize::MAX, limit: self.config.max_request_size })?;
+        let size = builder.size();
+        batch.count = index + 1;
+        batch.size = size;
+        self.memory += size - before;
+        news |= size >= self.config.batch_size;
+        Ok((&batch.tag, index, news))
+    }
+
+    /// Everything appended so far is to be sent without linger. Returns a mark for [`is_flushed`](Self::is_flushed).
+    pub fn flush(&mut self) -> u64 {
+        self.flush_to = self.next_batch;
+        // A batch that is being flushed takes no more records, or a busy producer would never be done.
+        for index in &self.filled {
+            if let Some(batch) = self.queues[index.0].batches.back_mut() {
+                batch.closed = true;
+            }
+        }
+        self.flush_to
+    }
+
+    /// Whether all that was appended before the mark is resolved.
+    pub fn is_flushed(&self, mark: u64) -> bool {
+        self.outstanding.first().is_none_or(|first| *first >= mark)
+    }
+
+    /// Memory of batches that are not resolved, in bytes.
+    pub fn memory(&self) -> usize {
+        self.memory
+    }
+
+    /// A new picture of the cluster.
+    pub fn on_snapshot(&mut self, snapshot: &ClusterSnapshot) {
+        self.refreshing = false;
+        for queue in &mut self.queues {
+            queue.leader = snapshot.leader(&queue.topic, queue.partition).map(|(node, _)| node);
+        }
+    }
+
+    /// What is to be done next.
+    pub fn poll_action(&mut self, now: Instant) -> Option<Action<T>> {
+        if self.actions.is_empty() {
+            self.expire(now);
+            self.advance_identity();
+            self.send_due(now);
+        }
+        self.actions.pop_front()
+    }
+
+    fn refresh_metadata(&mut self) {
+        if !std::mem::replace(&mut self.refreshing, true) {
+            self.actions.push_back(Action::RefreshMetadata);
+        }
+    }
+
+    fn take_token(&mut self) -> Token {
+        self.next_token += 1;
+        Token(self.next_token)
+    }
+
+    /// A batch is resolved.
+    fn complete(&mut self, batch: Batch<T>, outcome: Result<Delivered, ProduceError>) {
+        self.outstanding.remove(&batch.number);
+        self.memory = self.memory.saturating_sub(batch.size);
+        self.actions.push_back(Action::Complete { tag: batch.tag, outcome });
+        self.actions.push_back(Action::MemoryFreed);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! Why a record was not delivered.
+
+use std::fmt;
+
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::records::SealError;
+
+use crate::request::RequestError;
+
+/// Why a batch, and so each of its records, was not delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProduceError {
+    kind: ProduceErrorKind,
+    /// The last thing that went wrong before.
+    cause: Option<Cause>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Cause {
+    Broker(ErrorCode),
+    Request(RequestError),
+    Seal(SealError),
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProduceErrorKind {
+    /// The broker refused the batch: it is not written.
+    Refused(ErrorCode),
+    /// `delivery.timeout.ms` passed and the batch is certainly not written.
+    TimedOut,
+    /// `delivery.timeout.ms` passed, and an attempt had no answer: the batch may be written.
+    PerhapsWritten,
+    /// The request cannot be made: the batch is not written.
+    Unsendable,
+    /// The batch could not be compressed.
+    Seal,
+}
+
+impl ProduceError {
+    pub(super) fn broker(code: ErrorCode) -> Self {
+        Self { kind: ProduceErrorKind::Refused(code), cause: None }
+    }
+
+    pub(super) fn request(error: RequestError) -> Self {
+        let kind = if error.is_perhaps_applied() {
+            ProduceErrorKind::PerhapsWritten
+        } else {
+            ProduceErrorKind::Unsendable
+        };
+        Self { kind, cause: Some(Cause::Request(error)) }
+    }
+
+    pub(super) fn seal(error: SealError) -> Self {
+        Self { kind: ProduceErrorKind::Seal, cause: Some(Cause::Seal(error)) }
+    }
+
+    pub(super) fn timed_out(perhaps_written: bool, last: Option<ProduceError>) -> Self {
+        let kind =
+            if perhaps_written { ProduceErrorKind::PerhapsWritten } else { ProduceErrorKind::TimedOut };
+        let cause = last.and_then(|last| match last.kind {
+            ProduceErrorKind::Refused(code) => Some(Cause::Broker(code)),
+            _ => last.cause,
+        });
+        Self { kind, cause }
+    }
+
+    /// What happened.
+    pub fn kind(&self) -> ProduceErrorKind {
+        self.kind
+    }
+
+    /// Whether the record may be in the log all the same.
+    pub fn is_perhaps_written(&self) -> bool {
+        self.kind == ProduceErrorKind::PerhapsWritten
+    }
+
+    /// Whether the same may succeed later. The producer itself has already tried for `delivery.timeout.ms`.
+    pub fn is_retriable(&self) -> bool {
+        match (self.kind, &self.cause) {
+            (ProduceErrorKind::Refused(code), _) => code.is_retriable(),
+            (_, Some(Cause::Request(error))) => error.is_retriable(),
+            (ProduceErrorKind::TimedOut | ProduceErrorKind::PerhapsWritten, _) => true,
+            _ => false,
+        }
+    }
+
+    /// The broker's code, where one said why.
+    pub fn code(&self) -> Option<ErrorCode> {
+        match (self.kind, &self.cause) {
+            (ProduceErrorKind::Refused(code), _) => Some(code),
+            (_, Some(Cause::Broker(code))) => Some(*code),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ProduceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            ProduceErrorKind::Refused(code) => write!(f, "the broker refused the batch: {code}")?,
+            ProduceErrorKind::TimedOut => f.write_str("not delivered in time, and not written")?,
+            ProduceErrorKind::PerhapsWritten => {
+                f.write_str("not acknowledged; it may be written all the same")?
+            }
+            ProduceErrorKind::Unsendable => f.write_str("the batch could not be sent")?,
+            ProduceErrorKind::Seal => f.write_str("the batch could not be sealed")?,
+        }
+        match &self.cause {
+            Some(Cause::Broker(code)) => write!(f, "; the last answer was {code}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for ProduceError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.cause {
+            Some(Cause::Request(error)) => Some(error),
+            Some(Cause::Seal(error)) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The producer's id and epoch.
+//!
+//! | state | event | next state |
+//! |---|---|---|
+//! | Unused | (not idempotent) | Unused |
+//! | Wanted | a batch is to be sent | Asking |
+//! | Asking | an id came | Known |
+//! | Asking | an error that may pass | Wanted, after a backoff |
+//! | Asking | an error that will not pass | Refused |
+//! | Known | a sequence is lost | Leaving |
+//! | Leaving | nothing that was sent is unresolved | Asking |
+
+use std::time::Duration;
+
+use ottla_protocol::error_code::ErrorCode;
+
+use super::{Action, Content, ProduceError, Producer};
+use crate::request::{RequestError, Token};
+use crate::time::{Instant, Now};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Identity {
+    Unused,
+    Wanted { not_before: Instant, attempts: u32, previous: Known },
+    Asking { token: Token, attempts: u32, previous: Known },
+    Known(Known),
+    Leaving(Known),
+    Refused(ProduceError),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) producer_id: i64,
+    pub(super) producer_epoch: i16,
+}
+
+impl Known {
+    const NONE: Known = Known { producer_id: -1, producer_epoch: -1 };
+}
+
+impl Identity {
+    pub(super) fn new(idempotent: bool) -> Self {
+        if idempotent {
+            Self::Wanted { not_before: Instant::ZERO, attempts: 0, previous: Known::NONE }
+        } else {
+            Self::Unused
+        }
+    }
+}
+
+impl<T> Producer<T> {
+    /// The answer to [`Action::InitProducerId`]: id and epoch.
+    pub fn on_init_producer_id(
+        &mut self,
+        now: Now,
+        token: Token,
+        result: Result<Result<(i64, i16), ErrorCode>, RequestError>,
+    ) {
+        let Identity::Asking { token: asked, attempts, previous } = self.identity else { return };
+        if token != asked {
+            return;
+        }
+        let error = match result {
+            Ok(Ok((producer_id, producer_epoch))) => {
+                self.identity = Identity::Known(Known { producer_id, producer_epoch });
+                return self.restart_sequences();
+            }
+            Ok(Err(code)) => ProduceError::broker(code),
+            Err(error) => ProduceError::request(error),
+        };
+        if error.is_retriable() {
+            let delay: Duration = self.config.backoff.delay(attempts, &mut self.jitter);
+            let not_before = now.instant + delay;
+            self.identity = Identity::Wanted { not_before, attempts: attempts.saturating_add(1), previous };
+        } else {
+            self.identity = Identity::Refused(error);
+        }
+    }
+
+    /// A sequence is lost: batches that were never sent wait until the rest is resolved and the epoch is bumped.
+    pub(super) fn lose_sequence(&mut self) {
+        if let Identity::Known(known) = self.identity {
+            self.identity = Identity::Leaving(known);
+        }
+    }
+
+    pub(super) fn advance_identity(&mut self) {
+        match &self.identity {
+            Identity::Leaving(known) if !self.has_unresolved_sequences() => {
+                let previous = *known;
+                self.identity = Identity::Wanted { not_before: Instant::ZERO, attempts: 0, previous };
+            }
+            Identity::Refused(error) => {
+                let error = error.clone();
+                self.fail_queued(&error);
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks for an id if one is wanted and may be asked for.
+    pub(super) fn ask_for_identity(&mut self, now: Instant) {
+        let Identity::Wanted { not_before, attempts, previous } = self.identity else { return };
+        if now < not_before || self.filled.is_empty() {
+            return;
+        }
+        let token = self.take_token();
+        self.identity = Identity::Asking { token, attempts, previous };
+        let Known { producer_id, producer_epoch } = previous;
+        self.actions.push_back(Action::InitProducerId { token, producer_id, producer_epoch });
+    }
+
+    /// Whether batches that carry a sequence are under way or wait for another attempt.
+    fn has_unresolved_sequences(&self) -> bool {
+        let queued = |queue: &super::Queue<T>| queue.batches.iter().any(|batch| batch.sequence.is_some());
+        !self.under_way.is_empty() || self.filled.iter().any(|index| queued(&self.queues[index.0]))
+    }
+
+    fn restart_sequences(&mut self) {
+        for queue in &mut self.queues {
+            queue.next_sequence = 0;
+        }
+    }
+
+    fn fail_queued(&mut self, error: &ProduceError) {
+        for index in std::mem::take(&mut self.filled) {
+            for batch in std::mem::take(&mut self.queues[index.0].batches) {
+                debug_assert!(!matches!(batch.content, Content::Away));
+                self.complete(batch, Err(error.clone()));
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The queue of one partition.
+
+use std::collections::VecDeque;
+
+use ottla_protocol::types::{NodeId, TopicName};
+
+use super::batch::Batch;
+
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    pub(super) topic: TopicName,
+    pub(super) partition: i32,
+    pub(super) leader: Option<NodeId>,
+    /// Not under way, in the order of sending.
+    pub(super) batches: VecDeque<Batch<T>>,
+    /// How many batches are under way.
+    pub(super) under_way: usize,
+    /// A batch under way failed: those behind it must be known before anything is sent again.
+    pub(super) retries: bool,
+    /// The sequence of the next batch that was never sent.
+    pub(super) next_sequence: i32,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new(topic: TopicName, partition: i32) -> Self {
+        Self {
+            topic,
+            partition,
+            leader: None,
+            batches: VecDeque::new(),
+            under_way: 0,
+            retries: false,
+            next_sequence: 0,
+        }
+    }
+
+    pub(super) fn newest_size(&self) -> usize {
+        self.batches.back().map_or(0, |batch| batch.size)
+    }
+
+    /// Puts a batch back among those that were sent before, in the order of their numbers.
+    pub(super) fn requeue(&mut self, batch: Batch<T>) {
+        let at = self.batches.partition_point(|queued| queued.number < batch.number);
+        self.batches.insert(at, batch);
+    }
+
+    /// One batch less is under way.
+    pub(super) fn landed(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+        if self.under_way == 0 {
+            self.retries = false;
+        }
+    }
+}

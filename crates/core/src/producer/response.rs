@@ -1,0 +1,153 @@
+//! What becomes of batches under way.
+
+use bytes::Bytes;
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::messages::produce_response::{PartitionProduceResponse, ProduceResponse};
+use ottla_protocol::records::SealError;
+
+use super::batch::{Batch, Content};
+use super::{Acks, PartitionIndex, ProduceError, Producer};
+use crate::request::{RequestError, Token};
+use crate::time::{Instant, Now};
+
+/// Where a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Delivered {
+    /// The first record's offset; -1 where the broker did not say: with acks=0, and for a duplicate of a batch that
+    /// it no longer remembers.
+    pub base_offset: i64,
+    /// When the broker appended it, in milliseconds since 1970; -1 where the topic keeps the producer's time.
+    pub log_append_time: i64,
+}
+
+impl<T> Producer<T> {
+    /// The batches of a request are sealed, in the order in which [`Action::Send`] gave them. Those that could not be
+    /// are not part of the request.
+    pub fn on_sealed(&mut self, token: Token, sealed: Vec<Result<Bytes, SealError>>) {
+        let Some(request) = self.under_way.get_mut(&token) else { return };
+        let mut failed = Vec::new();
+        let batches = std::mem::take(&mut request.batches);
+        for ((index, mut batch), sealed) in batches.into_iter().zip(sealed) {
+            match sealed {
+                Ok(bytes) => {
+                    // From now on the batch takes the memory of its bytes.
+                    self.memory = (self.memory + bytes.len()).saturating_sub(batch.size);
+                    batch.size = bytes.len();
+                    batch.content = Content::Sealed(bytes);
+                    request.batches.push((index, batch));
+                }
+                Err(error) => failed.push((index, batch, error)),
+            }
+        }
+        if request.batches.is_empty() {
+            let node = request.node;
+            self.under_way.remove(&token);
+            self.free_slot(node);
+        }
+        for (index, batch, error) in failed {
+            self.give_up(index, batch, ProduceError::seal(error));
+        }
+    }
+
+    /// The answer to a request, or that there is none. With acks=0 pass an empty response once it is written.
+    pub fn on_produced(&mut self, now: Now, token: Token, result: Result<&ProduceResponse, RequestError>) {
+        let Some(request) = self.under_way.remove(&token) else { return };
+        self.free_slot(request.node);
+        for (index, batch) in request.batches {
+            let answer = match &result {
+                Ok(_) if self.config.acks == Acks::None => Ok(UNKNOWN_PLACE),
+                Ok(response) => self.find(index, response).map_or(Err(missing()), read_answer),
+                Err(error) => Err(ProduceError::request(error.clone())),
+            };
+            match answer {
+                Ok(delivered) => {
+                    self.queues[index.0].landed();
+                    self.complete(batch, Ok(delivered));
+                }
+                Err(error) => self.failed(now.instant, index, batch, error),
+            }
+        }
+    }
+
+    fn find<'r>(
+        &self,
+        index: PartitionIndex,
+        response: &'r ProduceResponse,
+    ) -> Option<&'r PartitionProduceResponse> {
+        let queue = &self.queues[index.0];
+        let topic = response.responses.iter().find(|topic| topic.name == queue.topic)?;
+        topic.partition_responses.iter().find(|partition| partition.index == queue.partition)
+    }
+
+    fn failed(&mut self, now: Instant, index: PartitionIndex, mut batch: Batch<T>, error: ProduceError) {
+        let code = error.code();
+        if code.is_some_and(ErrorCode::refreshes_metadata) || code.is_none() {
+            self.refresh_metadata();
+        }
+        // The broker misses an earlier sequence: it has certainly not written this one.
+        let gap = code == Some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
+            || code == Some(ErrorCode::UNKNOWN_PRODUCER_ID);
+        let in_time = batch.created + self.config.delivery_timeout > now;
+        if !(in_time && (error.is_retriable() || gap)) {
+            let error = match error.is_retriable() {
+                true => {
+                    ProduceError::timed_out(batch.perhaps_written | error.is_perhaps_written(), Some(error))
+                }
+                false => error,
+            };
+            return self.give_up(index, batch, error);
+        }
+        if gap && batch.perhaps_written {
+            // Written by an attempt without an answer and already forgotten, or not written: nobody can tell.
+            return self.give_up(index, batch, ProduceError::timed_out(true, Some(error)));
+        }
+        if gap {
+            batch.sequence = None;
+            self.lose_sequence();
+        }
+        let delay = self.config.backoff.delay(batch.attempts.saturating_sub(1), &mut self.jitter);
+        batch.not_before = now + delay;
+        batch.perhaps_written |= error.is_perhaps_written();
+        batch.last_error = Some(error);
+        let queue = &mut self.queues[index.0];
+        queue.retries = true;
+        queue.requeue(batch);
+        queue.landed();
+        self.filled.insert(index);
+    }
+
+    /// The batch is lost. If it had a sequence, those behind it would leave a gap.
+    fn give_up(&mut self, index: PartitionIndex, batch: Batch<T>, error: ProduceError) {
+        self.queues[index.0].landed();
+        if batch.sequence.is_some() {
+            self.lose_sequence();
+        }
+        self.complete(batch, Err(error));
+    }
+
+    fn free_slot(&mut self, node: ottla_protocol::types::NodeId) {
+        if let Some(used) = self.slots.get_mut(&node) {
+            *used = used.saturating_sub(1);
+        }
+    }
+}
+
+const UNKNOWN_PLACE: Delivered = Delivered { base_offset: -1, log_append_time: -1 };
+
+/// The broker's answer does not mention the partition.
+fn missing() -> ProduceError {
+    ProduceError::broker(ErrorCode::UNKNOWN_SERVER_ERROR)
+}
+
+fn read_answer(partition: &PartitionProduceResponse) -> Result<Delivered, ProduceError> {
+    match ErrorCode(partition.error_code) {
+        ErrorCode::NONE => Ok(Delivered {
+            base_offset: partition.base_offset,
+            log_append_time: partition.log_append_time_ms,
+        }),
+        // It was written before, too long ago for the broker to know where.
+        ErrorCode::DUPLICATE_SEQUENCE_NUMBER => Ok(UNKNOWN_PLACE),
+        code => Err(ProduceError::broker(code)),
+    }
+}

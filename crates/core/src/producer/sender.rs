@@ -1,0 +1,148 @@
+//! Which batches go out now.
+
+use std::collections::BTreeMap;
+
+use ottla_protocol::records::{self, SealOptions};
+use ottla_protocol::types::NodeId;
+
+use super::batch::{Batch, Content};
+use super::identity::Identity;
+use super::{Action, PartitionIndex, Producer, UnderWay, Unsealed, UnsealedContent};
+use crate::time::{Instant, earliest};
+
+/// What a request carries beside its batches, per batch, in bytes: names and numbers.
+const REQUEST_OVERHEAD: usize = 128;
+
+impl<T> Producer<T> {
+    /// When [`poll_action`](Self::poll_action) may have something without another event.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let mut next = match self.identity {
+            Identity::Wanted { not_before, .. } if !self.filled.is_empty() => Some(not_before),
+            _ => None,
+        };
+        for index in &self.filled {
+            let queue = &self.queues[index.0];
+            let Some(batch) = queue.batches.front() else { continue };
+            next = earliest(next, Some(batch.created + self.config.delivery_timeout));
+            let waits = queue.retries || queue.leader.is_some_and(|node| !self.has_slot(node));
+            if !waits {
+                next = earliest(next, Some(self.due(*index, batch)));
+            }
+        }
+        next
+    }
+
+    /// Sends what is due to every leader with a free slot.
+    pub(super) fn send_due(&mut self, now: Instant) {
+        if self.filled.is_empty() {
+            return;
+        }
+        self.ask_for_identity(now);
+        let mut requests: BTreeMap<NodeId, (usize, Vec<PartitionIndex>)> = BTreeMap::new();
+        let mut leaderless = false;
+        for index in &self.filled {
+            let queue = &self.queues[index.0];
+            let Some(batch) = queue.batches.front() else { continue };
+            if !self.may_send(batch) || queue.retries || self.due(*index, batch) > now {
+                continue;
+            }
+            let Some(node) = queue.leader else {
+                leaderless = true;
+                continue;
+            };
+            if !self.has_slot(node) {
+                continue;
+            }
+            let (size, picked) = requests.entry(node).or_default();
+            let with_batch = *size + batch.size + REQUEST_OVERHEAD;
+            if picked.is_empty() || with_batch <= self.config.max_request_size {
+                *size = with_batch;
+                picked.push(*index);
+            }
+        }
+        for (node, (_, picked)) in requests {
+            self.send(node, &picked);
+        }
+        if leaderless {
+            self.refresh_metadata();
+        }
+    }
+
+    /// Whether the producer's identity allows to send the batch now.
+    fn may_send(&self, batch: &Batch<T>) -> bool {
+        match self.identity {
+            Identity::Unused | Identity::Known(_) => true,
+            Identity::Leaving(_) => batch.sequence.is_some(),
+            Identity::Wanted { .. } | Identity::Asking { .. } | Identity::Refused(_) => false,
+        }
+    }
+
+    fn has_slot(&self, node: NodeId) -> bool {
+        self.slots.get(&node).is_none_or(|used| *used < self.config.max_in_flight)
+    }
+
+    /// When a queue's first batch is due.
+    fn due(&self, index: PartitionIndex, batch: &Batch<T>) -> Instant {
+        let full = batch.closed
+            || batch.attempts > 0
+            || batch.number < self.flush_to
+            || batch.size >= self.config.batch_size
+            || self.queues[index.0].batches.len() > 1
+            // Somebody may wait for the memory.
+            || self.memory >= self.config.buffer_memory / 2;
+        if full { batch.not_before } else { batch.not_before.max(batch.created + self.config.linger) }
+    }
+
+    fn send(&mut self, node: NodeId, picked: &[PartitionIndex]) {
+        let token = self.take_token();
+        let mut batches = Vec::with_capacity(picked.len());
+        let mut unsealed = Vec::with_capacity(picked.len());
+        for &index in picked {
+            let Some(mut batch) = self.queues[index.0].batches.pop_front() else { continue };
+            unsealed.push(self.take_content(index, &mut batch));
+            let queue = &mut self.queues[index.0];
+            queue.under_way += 1;
+            if queue.batches.is_empty() {
+                self.filled.remove(&index);
+            }
+            batch.attempts += 1;
+            batches.push((index, batch));
+        }
+        *self.slots.entry(node).or_default() += 1;
+        self.under_way.insert(token, UnderWay { node, batches });
+        self.actions.push_back(Action::Send { token, node, batches: unsealed });
+    }
+
+    /// Gives the batch its sequence, if it has none, and hands out what is to be sealed.
+    fn take_content(&mut self, index: PartitionIndex, batch: &mut Batch<T>) -> Unsealed {
+        let queue = &mut self.queues[index.0];
+        let mut options = SealOptions::default();
+        options.compression = self.config.compression;
+        options.level = self.config.compression_level;
+        let mut restamp = None;
+        if let Identity::Known(known) | Identity::Leaving(known) = self.identity {
+            let fresh = batch.sequence.is_none();
+            let sequence = *batch.sequence.get_or_insert_with(|| {
+                let sequence = queue.next_sequence;
+                queue.next_sequence = records::increment_sequence(sequence, batch.count as i32);
+                sequence
+            });
+            options.producer_id = known.producer_id;
+            options.producer_epoch = known.producer_epoch;
+            options.base_sequence = sequence;
+            restamp = fresh.then_some((known, sequence));
+        }
+        let content = match std::mem::replace(&mut batch.content, Content::Away) {
+            Content::Open(builder) => UnsealedContent::Open(builder, options),
+            Content::Sealed(bytes) => UnsealedContent::Sealed(match restamp {
+                Some((known, sequence)) => {
+                    records::edit::with_producer(bytes, known.producer_id, known.producer_epoch, sequence)
+                        .expect("our own batches have magic 2")
+                }
+                None => bytes,
+            }),
+            Content::Away => unreachable!("a queued batch is here"),
+        };
+        Unsealed { topic: queue.topic.clone(), partition: queue.partition, content }
+    }
+}

@@ -1,0 +1,297 @@
+//! The rules of the producer, as arithmetic on time.
+
+use std::time::Duration;
+
+use ottla_protocol::compression::{Compression, CompressionLevel, Compressor};
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::messages::metadata_response::{
+    MetadataResponse, MetadataResponsePartition, MetadataResponseTopic,
+};
+use ottla_protocol::messages::produce_response::{
+    PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
+};
+use ottla_protocol::records::{NO_HEADERS, RecordSet};
+
+use super::*;
+use crate::backoff::Backoff;
+use crate::metadata::{Metadata, MetadataConfig};
+use crate::request::RequestError;
+
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
+
+fn config() -> ProducerConfig {
+    ProducerConfig {
+        acks: Acks::All,
+        enable_idempotence: true,
+        batch_size: 400,
+        linger: Duration::ZERO,
+        buffer_memory: 10_000,
+        max_request_size: 5_000,
+        max_in_flight: 2,
+        compression: Compression::None,
+        compression_level: CompressionLevel::DEFAULT,
+        delivery_timeout: Duration::from_secs(10),
+        backoff: BACKOFF,
+    }
+}
+
+fn at(ms: u64) -> Now {
+    Now { instant: Instant::from_start(Duration::from_millis(ms)), unix_ms: ms as i64 }
+}
+
+/// One topic whose partitions are led by nodes 1, 2, 1, 2, …
+fn snapshot(partitions: i32) -> ClusterSnapshot {
+    let mut topic = MetadataResponseTopic::default();
+    topic.name = Some("t".into());
+    for index in 0..partitions {
+        let mut partition = MetadataResponsePartition::default();
+        partition.partition_index = index;
+        partition.leader_id = NodeId(1 + index % 2);
+        topic.partitions.push(partition);
+    }
+    let mut response = MetadataResponse::default();
+    response.topics.push(topic);
+    let config = MetadataConfig {
+        max_age: Duration::from_secs(300),
+        backoff: BACKOFF,
+        allow_auto_topic_creation: false,
+    };
+    let mut metadata = Metadata::new(config, Jitter::seeded(1), Instant::ZERO);
+    metadata.on_response(Instant::ZERO, &response);
+    (**metadata.snapshot()).clone()
+}
+
+/// The producer, and what a test needs to drive it.
+struct World {
+    producer: Producer<u32>,
+    partitions: Vec<PartitionIndex>,
+    tags: u32,
+    completed: Vec<(u32, Result<i64, ProduceErrorKind>)>,
+    refreshes: usize,
+}
+
+/// A request that went out.
+struct Sent {
+    token: Token,
+    node: NodeId,
+    /// Per batch: partition, base sequence, producer epoch, records.
+    batches: Vec<(i32, i32, i16, i32)>,
+}
+
+impl World {
+    fn new(config: ProducerConfig) -> Self {
+        let snapshot = snapshot(2);
+        let mut producer = Producer::new(config, Jitter::seeded(1));
+        let partitions = (0..2).map(|p| producer.partition(&"t".into(), p, &snapshot)).collect();
+        Self { producer, partitions, tags: 0, completed: Vec::new(), refreshes: 0 }
+    }
+
+    fn append(&mut self, ms: u64, partition: usize, bytes: usize) -> Result<u32, Refusal> {
+        let value = vec![b'x'; bytes];
+        let record = RecordParts { timestamp: 1, key: None, value: Some(&value[..]), headers: NO_HEADERS };
+        let tags = &mut self.tags;
+        let tag = || {
+            *tags += 1;
+            *tags
+        };
+        self.producer.append(at(ms), self.partitions[partition], record, tag).map(|(tag, _, _)| *tag)
+    }
+
+    /// Performs everything that is due; gives ids at once, and returns the requests.
+    fn run(&mut self, ms: u64) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        while let Some(action) = self.producer.poll_action(at(ms).instant) {
+            match action {
+                Action::InitProducerId { token, producer_epoch, .. } => {
+                    let id = Ok(Ok((7, producer_epoch + 1)));
+                    self.producer.on_init_producer_id(at(ms), token, id);
+                }
+                Action::Send { token, node, batches } => sent.push(self.seal(token, node, batches)),
+                Action::Complete { tag, outcome } => {
+                    self.completed.push((tag, outcome.map(|d| d.base_offset).map_err(|e| e.kind())));
+                }
+                Action::RefreshMetadata => self.refreshes += 1,
+                Action::MemoryFreed => {}
+            }
+        }
+        sent
+    }
+
+    fn seal(&mut self, token: Token, node: NodeId, batches: Vec<Unsealed>) -> Sent {
+        let mut sent = Sent { token, node, batches: Vec::new() };
+        let mut sealed = Vec::new();
+        for batch in batches {
+            let bytes = match batch.content {
+                UnsealedContent::Open(mut builder, options) => {
+                    builder.seal(&options, &mut Compressor::new()).expect("sealed")
+                }
+                UnsealedContent::Sealed(bytes) => bytes,
+            };
+            let parsed = RecordSet::new(bytes.clone()).next().expect("one").expect("whole");
+            let header = parsed.header().expect("magic 2");
+            sent.batches.push((
+                batch.partition,
+                header.base_sequence,
+                header.producer_epoch,
+                header.record_count,
+            ));
+            sealed.push(Ok(bytes));
+        }
+        self.producer.on_sealed(token, sealed);
+        sent
+    }
+
+    fn answer(&mut self, ms: u64, sent: &Sent, code: ErrorCode) {
+        let mut topic = TopicProduceResponse::default();
+        topic.name = "t".into();
+        for &(partition, ..) in &sent.batches {
+            let mut answer = PartitionProduceResponse::default();
+            answer.index = partition;
+            answer.error_code = code.0;
+            answer.base_offset = 100;
+            topic.partition_responses.push(answer);
+        }
+        let mut response = ProduceResponse::default();
+        response.responses.push(topic);
+        self.producer.on_produced(at(ms), sent.token, Ok(&response));
+    }
+}
+
+#[test]
+fn a_record_goes_out_at_once_and_later_ones_gather_while_slots_are_full() {
+    let mut world = World::new(config());
+    for _ in 0..2 {
+        world.append(0, 0, 10).expect("room");
+        assert_eq!(world.run(0).len(), 1);
+    }
+    for _ in 0..3 {
+        world.append(1, 0, 10).expect("room");
+        assert!(world.run(1).is_empty(), "both slots of the node are used");
+    }
+}
+
+#[test]
+fn sequences_follow_the_records_of_each_partition() {
+    let mut world = World::new(config());
+    world.append(0, 0, 10).expect("room");
+    world.append(0, 0, 10).expect("room");
+    world.append(0, 1, 10).expect("room");
+    let first = world.run(0);
+    assert_eq!(
+        first.iter().map(|s| (s.node.0, s.batches[0])).collect::<Vec<_>>(),
+        [(1, (0, 0, 0, 2)), (2, (1, 0, 0, 1))]
+    );
+    world.append(1, 0, 10).expect("room");
+    assert_eq!(world.run(1)[0].batches, [(0, 2, 0, 1)]);
+}
+
+#[test]
+fn linger_holds_a_batch_back_until_it_is_full_due_or_flushed() {
+    let linger = Duration::from_millis(5);
+    let mut world = World::new(ProducerConfig { linger, ..config() });
+    world.append(0, 0, 10).expect("room");
+    assert!(world.run(0).is_empty());
+    assert_eq!(world.producer.next_timeout(), Some(at(5).instant));
+    assert_eq!(world.run(5).len(), 1);
+    world.append(6, 0, 10).expect("room");
+    let mark = world.producer.flush();
+    let sent = world.run(6);
+    assert_eq!(sent.len(), 1);
+    assert!(!world.producer.is_flushed(mark));
+}
+
+#[test]
+fn a_failed_batch_goes_again_before_those_that_followed_it() {
+    let mut world = World::new(config());
+    world.append(0, 0, 10).expect("room");
+    let first = world.run(0).remove(0);
+    world.append(0, 0, 10).expect("room");
+    let second = world.run(0).remove(0);
+    world.append(0, 0, 10).expect("room");
+    world.answer(1, &first, ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    assert!(world.run(1).is_empty(), "the second one is still under way");
+    world.answer(2, &second, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+    assert_eq!(world.refreshes, 1);
+    let mut order = Vec::new();
+    for ms in [300, 600, 900] {
+        for sent in world.run(ms) {
+            order.push(sent.batches[0]);
+            world.answer(ms, &sent, ErrorCode::NONE);
+        }
+    }
+    // The epoch is bumped for what the broker refused as out of order, once the first is through.
+    assert_eq!(order, [(0, 0, 0, 1), (0, 0, 1, 1), (0, 1, 1, 1)]);
+    world.run(900);
+    assert_eq!(world.completed, [(1, Ok(100)), (2, Ok(100)), (3, Ok(100))]);
+}
+
+#[test]
+fn a_refusal_that_will_not_pass_ends_the_batch_and_bumps_the_epoch() {
+    let mut world = World::new(config());
+    world.append(0, 0, 10).expect("room");
+    let sent = world.run(0).remove(0);
+    world.answer(1, &sent, ErrorCode::MESSAGE_TOO_LARGE);
+    world.append(2, 0, 10).expect("room");
+    assert_eq!(world.run(2)[0].batches, [(0, 0, 1, 1)]);
+    assert_eq!(world.completed, [(1, Err(ProduceErrorKind::Refused(ErrorCode::MESSAGE_TOO_LARGE)))]);
+}
+
+#[test]
+fn a_batch_without_an_answer_is_perhaps_written_when_its_time_is_over() {
+    let mut world = World::new(config());
+    world.append(0, 0, 10).expect("room");
+    let sent = world.run(0).remove(0);
+    let lost = RequestError::Disconnected { sent: true, reason: "reset".into() };
+    world.producer.on_produced(at(100), sent.token, Err(lost));
+    assert!(world.run(100).is_empty(), "it backs off");
+    assert_eq!(world.run(10_000).len(), 0);
+    assert_eq!(world.completed, [(1, Err(ProduceErrorKind::PerhapsWritten))]);
+    assert_eq!(world.producer.memory(), 0);
+}
+
+#[test]
+fn a_batch_that_never_left_is_certainly_not_written() {
+    let mut world = World::new(config());
+    let nobody = snapshot(0);
+    world.producer.on_snapshot(&nobody);
+    world.append(0, 0, 10).expect("room");
+    assert!(world.run(0).is_empty());
+    assert!(world.refreshes > 0);
+    world.run(10_000);
+    assert_eq!(world.completed, [(1, Err(ProduceErrorKind::TimedOut))]);
+}
+
+#[test]
+fn memory_is_bounded_and_comes_back() {
+    let mut world = World::new(config());
+    while world.append(0, 0, 300).is_ok() {}
+    assert_eq!(world.append(0, 1, 300), Err(Refusal::BufferFull));
+    assert!(world.producer.memory() <= 10_000 + 400);
+    for ms in 0..100 {
+        for sent in world.run(ms) {
+            world.answer(ms, &sent, ErrorCode::NONE);
+        }
+    }
+    assert_eq!(world.producer.memory(), 0);
+    assert!(world.append(100, 1, 300).is_ok());
+}
+
+#[test]
+fn a_record_over_the_request_limit_is_refused_with_both_sizes() {
+    let mut world = World::new(config());
+    let refused = world.append(0, 0, 6_000);
+    assert!(matches!(refused, Err(Refusal::TooLarge { size, limit: 5_000 }) if size > 6_000));
+}
+
+#[test]
+fn an_id_that_is_refused_for_good_fails_what_waits_for_it() {
+    let mut world = World::new(config());
+    world.append(0, 0, 10).expect("room");
+    let Some(Action::InitProducerId { token, .. }) = world.producer.poll_action(at(0).instant) else {
+        panic!("an id is asked for")
+    };
+    let code = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
+    world.producer.on_init_producer_id(at(0), token, Ok(Err(code)));
+    world.run(0);
+    assert_eq!(world.completed, [(1, Err(ProduceErrorKind::Refused(code)))]);
+}
