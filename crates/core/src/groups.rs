@@ -8,7 +8,6 @@ mod classic;
 mod coordinator;
 mod error;
 mod request;
-mod retry;
 
 pub use classic::{Action, ClassicGroup, ClassicGroupConfig, ClassicState, CommittedOffsets, FetchedOffsets};
 pub use coordinator::LookupError;

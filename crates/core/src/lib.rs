@@ -16,4 +16,5 @@ pub mod metadata;
 pub mod producer;
 pub mod random;
 pub mod request;
+mod retry;
 pub mod time;
