@@ -3,6 +3,7 @@
 //! The lines are those of the oracle's fixture files; each kind has its module, whose `check` takes a
 //! parsed line. Not here: reading files and counting, which the `oracle` binary does.
 
+pub mod assignors;
 pub mod batches;
 pub mod messages;
 pub mod misc;
@@ -68,6 +69,10 @@ pub fn check(line: &Value) -> Verdict {
         Kind::Misc if misc::handles(line) => misc::check(line),
         Kind::Fixtures => messages::check_fixture(line),
         Kind::Mutations => messages::check_mutation(line),
+        Kind::Misc if line["kind"] == "subscription" => assignors::check_subscription(line),
+        Kind::Misc if line["kind"] == "assignment" => assignors::check_assignment(line),
+        Kind::Misc if line["kind"] == "coordinatorPartition" => assignors::check_coordinator_partition(line),
+        Kind::Assignors if assignors::is_implemented(line) => assignors::check_assignor(line),
         Kind::Misc | Kind::Downgrade | Kind::Assignors | Kind::Unknown => return Verdict::Skipped,
     };
     match result {

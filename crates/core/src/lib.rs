@@ -7,10 +7,14 @@
 //!
 //! Not here: sockets, tasks, locks, clocks. Drivers in `ottla-client` and `ottla-transport` own those.
 
+pub mod assignors;
 pub mod backoff;
 pub mod connection;
+pub mod consumer;
+pub mod groups;
 pub mod metadata;
 pub mod producer;
+
 pub mod random;
 pub mod request;
 pub mod time;

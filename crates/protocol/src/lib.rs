@@ -27,6 +27,7 @@
 pub mod api;
 mod codec;
 pub mod compression;
+pub mod consumer_protocol;
 pub mod error;
 pub mod error_code;
 pub mod frame;

@@ -1,0 +1,16 @@
+//! Membership of groups, from the member's side.
+//!
+//! [`ClassicGroup`] is a member of a classic consumer group: it joins, syncs, keeps its membership by heartbeats, gives
+//! partitions up and gets them, commits and fetches offsets. Which member gets what is decided in
+//! [`assignors`](crate::assignors); what is read from the partitions is the matter of [`consumer`](crate::consumer).
+
+mod classic;
+mod coordinator;
+mod error;
+mod request;
+mod retry;
+
+pub use classic::{Action, ClassicGroup, ClassicGroupConfig, ClassicState, CommittedOffsets, FetchedOffsets};
+pub use coordinator::LookupError;
+pub use error::{GroupError, GroupErrorKind};
+pub use request::{GroupRequest, GroupResponse, MAX_VERSIONS};

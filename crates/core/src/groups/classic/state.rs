@@ -1,0 +1,91 @@
+//! The states of a classic group's member, and every legal way from one to another.
+
+/// Where the member stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ClassicState {
+    /// Subscribed to nothing; no member.
+    Idle,
+    /// A JoinGroup request is to be sent or under way.
+    Joining,
+    /// The leader waits for its topics' partitions, to assign them.
+    Assigning,
+    /// A SyncGroup request is to be sent or under way.
+    Syncing,
+    /// A member with an assignment, perhaps an empty one.
+    Stable,
+    /// The application is told to let go of partitions; once it has, it goes on.
+    Revoking,
+    /// The application did not poll for `max.poll.interval.ms`: no member until it does.
+    Overdue,
+    /// The last commits and a LeaveGroup request are under way.
+    Leaving,
+    /// Left for good.
+    Left,
+    /// Something only a person can mend. A new subscription tries again.
+    Failed,
+}
+
+/// Every legal edge.
+const EDGES: &[(ClassicState, &[ClassicState])] = {
+    use ClassicState::*;
+    &[
+        (Idle, &[Joining, Leaving, Left, Failed]),
+        (Joining, &[Assigning, Syncing, Revoking, Idle, Overdue, Leaving, Left, Failed]),
+        (Assigning, &[Syncing, Joining, Revoking, Idle, Overdue, Leaving, Left, Failed]),
+        (Syncing, &[Stable, Revoking, Joining, Idle, Overdue, Leaving, Left, Failed]),
+        (Stable, &[Revoking, Joining, Idle, Overdue, Leaving, Left, Failed]),
+        (Revoking, &[Joining, Idle, Overdue, Leaving, Left, Failed]),
+        (Overdue, &[Joining, Idle, Leaving, Left, Failed]),
+        (Leaving, &[Left]),
+        (Left, &[]),
+        (Failed, &[Joining, Idle, Left]),
+    ]
+};
+
+impl ClassicState {
+    /// Whether the edge is legal.
+    pub(super) fn may_become(self, next: ClassicState) -> bool {
+        EDGES.iter().any(|(from, to)| *from == self && to.contains(&next))
+    }
+
+    /// Whether heartbeats keep the membership. While JoinGroup and SyncGroup are under way, the coordinator knows that
+    /// the member is alive.
+    pub(super) fn has_heartbeat(self) -> bool {
+        matches!(self, Self::Assigning | Self::Stable | Self::Revoking)
+    }
+
+    /// Whether the coordinator may know this member.
+    pub(super) fn may_be_member(self) -> bool {
+        self.has_heartbeat() || matches!(self, Self::Joining | Self::Syncing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ClassicState::{self, *};
+
+    #[test]
+    fn the_edges_are_these() {
+        const ALL: [ClassicState; 10] =
+            [Idle, Joining, Assigning, Syncing, Stable, Revoking, Overdue, Leaving, Left, Failed];
+        // Rows: from; columns: to, in the order of ALL.
+        let expected = [
+            ".x.....xxx", // Idle
+            "x.xx.xxxxx", // Joining
+            "xx.x.xxxxx", // Assigning
+            "xx..xxxxxx", // Syncing
+            "xx...xxxxx", // Stable
+            "xx....xxxx", // Revoking
+            "xx.....xxx", // Overdue
+            "........x.", // Leaving
+            "..........", // Left
+            "xx......x.", // Failed
+        ];
+        for (from, row) in ALL.into_iter().zip(expected) {
+            let edges: String =
+                ALL.into_iter().map(|to| if from.may_become(to) { 'x' } else { '.' }).collect();
+            assert_eq!(edges, row, "from {from:?}");
+        }
+    }
+}
