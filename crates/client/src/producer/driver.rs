@@ -133,6 +133,7 @@ impl Driver {
 
     fn ask_for_id(&mut self, token: Token, producer_id: i64, producer_epoch: i16) {
         let mut request = InitProducerIdRequest::default();
+        request.transactional_id = None;
         // Brokers before 2.5 cannot bump an epoch; there a new id does the same.
         request.producer_id = ProducerId(producer_id);
         request.producer_epoch = producer_epoch;
