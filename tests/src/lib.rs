@@ -1,1 +1,3 @@
 //! Cross-layer tests.
+
+pub mod oracle;

@@ -1,0 +1,318 @@
+//! The records of one batch, decompressed and owned, and the ways to walk them.
+//!
+//! Walking allocates nothing and checks each record as it is reached: structure, headers, the stated
+//! count against the bytes. [`Records`] borrows; [`Cursor`] is plain numbers, for those who keep batch
+//! and place side by side.
+
+use std::iter::FusedIterator;
+
+use bytes::Bytes;
+
+use super::span::Part;
+use super::{BatchHeader, Headers, NO_HEADERS, NO_SEQUENCE, Record, RecordError, RecordSpan};
+use super::{increment_sequence, legacy, record};
+
+/// Size, attributes, two deltas, two null lengths and a header count of one byte each.
+const SMALLEST_RECORD: usize = 7;
+
+/// The records of one batch: their bytes and what is needed to read them. Cheap to clone, `Send`.
+#[derive(Clone, Debug)]
+pub struct BatchRecords {
+    data: Bytes,
+    count: u32,
+    /// The batch's offset field, for errors.
+    batch_offset: i64,
+    layout: Layout,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Layout {
+    V2 {
+        base_timestamp: i64,
+        log_append_time: Option<i64>,
+        base_sequence: i32,
+    },
+    Legacy {
+        /// What offsets are relative to.
+        first_offset: i64,
+        log_append_time: Option<i64>,
+        /// From a compressed set, so not compressed again.
+        wrapped: bool,
+    },
+}
+
+impl Layout {
+    pub(super) const fn message() -> Self {
+        Self::Legacy { first_offset: 0, log_append_time: None, wrapped: false }
+    }
+}
+
+impl BatchRecords {
+    pub(super) fn empty(batch_offset: i64) -> Self {
+        Self { data: Bytes::new(), count: 0, batch_offset, layout: Layout::message() }
+    }
+
+    pub(super) fn of_v2(header: &BatchHeader, data: Bytes) -> Result<Self, RecordError> {
+        let count = u32::try_from(header.record_count)
+            .ok()
+            .filter(|count| *count as usize <= data.len() / SMALLEST_RECORD)
+            .ok_or(RecordError::InvalidCount {
+                base_offset: header.base_offset,
+                count: header.record_count,
+            })?;
+        let layout = Layout::V2 {
+            base_timestamp: header.base_timestamp,
+            log_append_time: header.attributes.is_log_append_time().then_some(header.max_timestamp),
+            base_sequence: header.base_sequence,
+        };
+        Ok(Self { data, count, batch_offset: header.base_offset, layout })
+    }
+
+    pub(super) fn of_legacy(data: Bytes, count: u32, batch_offset: i64, layout: Layout) -> Self {
+        Self { data, count, batch_offset, layout }
+    }
+
+    /// The bytes that all records are slices of, at most 2 GiB.
+    #[must_use]
+    pub fn data(&self) -> &Bytes {
+        &self.data
+    }
+
+    /// How many records there are, if all of them are well formed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Whether there are no records, which compaction can lead to.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Walks the records. After an error it ends.
+    #[must_use]
+    pub fn iter(&self) -> Records<'_> {
+        Records { records: self, cursor: Cursor::new() }
+    }
+
+    /// The sequence of the record with this offset, or -1 without sequences.
+    #[must_use]
+    pub fn sequence_of(&self, offset: i64) -> i32 {
+        match self.layout {
+            Layout::V2 { base_sequence, .. } if base_sequence >= 0 => {
+                // A record's distance from the base offset is 32 bits wide on the wire.
+                increment_sequence(base_sequence, offset.wrapping_sub(self.batch_offset) as i32)
+            }
+            _ => NO_SEQUENCE,
+        }
+    }
+
+    /// The same records, with timestamps as the producer set them where the broker set its own.
+    ///
+    /// Brokers keep the producer's, in magic 2 and in compressed sets. Needed to write a batch again as
+    /// it was.
+    #[must_use]
+    pub fn with_create_times(mut self) -> Self {
+        match &mut self.layout {
+            Layout::V2 { log_append_time, .. } | Layout::Legacy { log_append_time, .. } => {
+                *log_append_time = None;
+            }
+        }
+        self
+    }
+
+    /// The same records in memory of their own, so that they no longer pin a whole response.
+    #[must_use]
+    pub fn detach(&self) -> Self {
+        Self { data: Bytes::copy_from_slice(&self.data), ..self.clone() }
+    }
+
+    fn malformed(&self, index: u32, reason: &'static str) -> RecordError {
+        RecordError::Malformed { base_offset: self.batch_offset, index, reason }
+    }
+}
+
+impl<'a> IntoIterator for &'a BatchRecords {
+    type Item = Result<Record<'a>, RecordError>;
+    type IntoIter = Records<'a>;
+
+    fn into_iter(self) -> Records<'a> {
+        self.iter()
+    }
+}
+
+/// A walk over the records of a batch; made by [`BatchRecords::iter`].
+#[derive(Clone, Debug)]
+pub struct Records<'a> {
+    records: &'a BatchRecords,
+    cursor: Cursor,
+}
+
+impl Records<'_> {
+    /// Where the walk is, to go on from there later.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Result<Record<'a>, RecordError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.cursor.next(self.records)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        // An error may end the walk, or follow the last record.
+        (0, Some((self.records.len() + 1).saturating_sub(self.cursor.index as usize)))
+    }
+}
+
+impl FusedIterator for Records<'_> {}
+
+/// A place in a [`BatchRecords`]: two numbers, starting before the first record.
+///
+/// Used with another batch than the one it walked, it gives errors or some other records, no panic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    position: u32,
+    index: u32,
+}
+
+/// The index of a cursor that has nothing more to give.
+const ENDED: u32 = u32::MAX;
+
+impl Cursor {
+    /// Before the first record.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { position: 0, index: 0 }
+    }
+
+    /// The index of the next record, from 0; `None` once the walk has ended.
+    #[must_use]
+    pub const fn index(&self) -> Option<usize> {
+        if self.index == ENDED { None } else { Some(self.index as usize) }
+    }
+
+    /// The next record, or `None` after the last one and after an error.
+    ///
+    /// # Errors
+    /// [`RecordError::Malformed`], and [`RecordError::TrailingBytes`] after the last record of magic 2.
+    #[inline]
+    pub fn next<'a>(&mut self, records: &'a BatchRecords) -> Option<Result<Record<'a>, RecordError>> {
+        if self.index >= records.count {
+            return self.end(records).map(Err);
+        }
+        Some(self.step(records).map(|located| located.record))
+    }
+
+    /// The next record's place, or `None` after the last one and after an error.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    #[inline]
+    pub fn next_span(&mut self, records: &BatchRecords) -> Option<Result<RecordSpan, RecordError>> {
+        if self.index >= records.count {
+            return self.end(records).map(Err);
+        }
+        Some(self.step(records).map(|located| RecordSpan {
+            offset: located.record.offset,
+            timestamp: located.record.timestamp,
+            key: Part::new(located.key_position, located.record.key),
+            value: Part::new(located.value_position, located.record.value),
+            headers: Part::new(located.headers_position, Some(located.record.headers.bytes())),
+            header_count: located.record.headers.len() as u32,
+        }))
+    }
+
+    #[cold]
+    fn end(&mut self, records: &BatchRecords) -> Option<RecordError> {
+        if self.index == ENDED {
+            return None;
+        }
+        self.index = ENDED;
+        let bytes = records.data.len().saturating_sub(self.position as usize);
+        // A compressed set of magic 0 or 1 may end in a cut message.
+        let complete = bytes == 0 || !matches!(records.layout, Layout::V2 { .. });
+        (!complete).then_some(RecordError::TrailingBytes { base_offset: records.batch_offset, bytes })
+    }
+
+    #[inline]
+    fn step<'a>(&mut self, records: &'a BatchRecords) -> Result<Located<'a>, RecordError> {
+        let start = self.position as usize;
+        let result = match records.layout {
+            Layout::V2 { base_timestamp, log_append_time, .. } => {
+                record::parse(&records.data, start).map(|parsed| Located {
+                    record: Record {
+                        offset: records.batch_offset.wrapping_add(i64::from(parsed.offset_delta)),
+                        timestamp: match log_append_time {
+                            Some(time) => time,
+                            None => base_timestamp.wrapping_add(parsed.timestamp_delta),
+                        },
+                        key: parsed.key,
+                        value: parsed.value,
+                        headers: parsed.headers,
+                    },
+                    key_position: parsed.key_position,
+                    value_position: parsed.value_position,
+                    headers_position: parsed.headers_position,
+                    end: parsed.end,
+                })
+            }
+            Layout::Legacy { first_offset, log_append_time, wrapped } => {
+                legacy_record(&records.data, start, first_offset, log_append_time, wrapped)
+            }
+        };
+        match result {
+            Ok(located) => {
+                // Record data is at most `i32::MAX` bytes long.
+                self.position = located.end as u32;
+                self.index += 1;
+                Ok(located)
+            }
+            Err(reason) => {
+                let index = std::mem::replace(&mut self.index, ENDED);
+                Err(records.malformed(index, reason))
+            }
+        }
+    }
+}
+
+struct Located<'a> {
+    record: Record<'a>,
+    key_position: usize,
+    value_position: usize,
+    headers_position: usize,
+    end: usize,
+}
+
+fn legacy_record(
+    data: &[u8],
+    start: usize,
+    first_offset: i64,
+    log_append_time: Option<i64>,
+    wrapped: bool,
+) -> Result<Located<'_>, &'static str> {
+    let message = legacy::parse(data, start)?;
+    if wrapped && message.attributes.compression_id() != 0 {
+        return Err("a compressed set within a compressed set");
+    }
+    let headers: Headers<'_> = NO_HEADERS;
+    Ok(Located {
+        record: Record {
+            offset: first_offset.wrapping_add(message.offset),
+            timestamp: log_append_time.filter(|_| message.magic == 1).unwrap_or(message.timestamp),
+            key: message.key,
+            value: message.value,
+            headers,
+        },
+        key_position: message.key_position,
+        value_position: message.value_position,
+        headers_position: message.end,
+        end: message.end,
+    })
+}

@@ -1,0 +1,60 @@
+//! Runs the oracle checks over fixture files: `oracle FILE.jsonl.gz…`.
+//!
+//! Prints the first 20 failures and closes with `N passed, N failed, N skipped`; a kind of line that no
+//! check takes is skipped. Exit code 0 only if nothing failed and every file could be read.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use flate2::read::MultiGzDecoder;
+use ottla_tests::oracle::{Verdict, check};
+
+const PRINTED_FAILURES: usize = 20;
+
+#[derive(Default)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+fn main() -> ExitCode {
+    let files: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    if files.is_empty() {
+        eprintln!("usage: oracle FILE.jsonl.gz...");
+        return ExitCode::from(2);
+    }
+    let mut tally = Tally::default();
+    for file in &files {
+        if let Err(error) = run(file, &mut tally) {
+            tally.fail(&format!("{}: {error}", file.display()));
+        }
+    }
+    println!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped);
+    if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run(path: &Path, tally: &mut Tally) -> std::io::Result<()> {
+    let lines = BufReader::new(MultiGzDecoder::new(File::open(path)?)).lines();
+    for (number, line) in lines.enumerate() {
+        let place = format!("{}:{}", path.display(), number + 1);
+        match serde_json::from_str(&line?).map(|line| check(&line)) {
+            Ok(Verdict::Passed) => tally.passed += 1,
+            Ok(Verdict::Skipped) => tally.skipped += 1,
+            Ok(Verdict::Failed(difference)) => tally.fail(&format!("{place}: {difference}")),
+            Err(error) => tally.fail(&format!("{place}: {error}")),
+        }
+    }
+    Ok(())
+}
+
+impl Tally {
+    fn fail(&mut self, what: &str) {
+        self.failed += 1;
+        if self.failed <= PRINTED_FAILURES {
+            println!("{what}");
+        }
+    }
+}
