@@ -319,3 +319,6 @@ impl Batch {
         Ok(BatchRecords::of_legacy(data.into(), survey.count, base_offset, layout))
     }
 }
+
+#[cfg(test)]
+mod tests;
