@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use ottla_core::producer::{self as machine, RecordParts, Refusal};
-use ottla_core::time::Now;
+use ottla_core::time::{Instant, Now};
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use crate::client::Client;
 use crate::record::Record;
@@ -130,7 +130,7 @@ impl Producer {
         refused: TrySendError,
     ) -> Result<Delivery, SendError> {
         let max_block = self.shared.settings.max_block;
-        let deadline = Instant::now() + max_block;
+        let deadline = self.shared.now().instant + max_block;
         let mut refused = refused;
         loop {
             match refused {
@@ -146,7 +146,8 @@ impl Producer {
                             continue;
                         }
                     }
-                    if timeout_at(deadline, progress).await.is_err() {
+                    let clock = self.shared.client.shared.pool.clock();
+                    if timeout_at(clock.deadline(deadline), progress).await.is_err() {
                         return Err(SendError::BufferFull { waited: max_block });
                     }
                 }
@@ -161,7 +162,7 @@ impl Producer {
 
     async fn learn_topic(&self, topic: &str, deadline: Instant) -> Result<(), SendError> {
         let name = topic.into();
-        let limit = deadline.saturating_duration_since(Instant::now());
+        let limit = deadline.since(self.shared.now().instant);
         let known = self.shared.client.shared.metadata.topic(&name, limit).await?;
         let snapshot = self.shared.client.snapshot();
         let mut state = self.shared.lock();
