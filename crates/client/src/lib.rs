@@ -1,1 +1,36 @@
-//! Skeleton.
+//! A Kafka client: producer and consumer.
+//!
+//! A [`Client`] holds the settings and the connections; [`Client::producer`] and [`Client::consumer`] build on it.
+//! Decisions are made by the machines of `ottla-core`; here are the tasks that run them, and the types that users see.
+//!
+//! Not here: admin operations (`ottla-admin`), and anything about bytes on the wire (`ottla-protocol`).
+//!
+//! ```no_run
+//! use ottla_client::{Client, Record};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::builder("localhost:9092").connect().await?;
+//! let producer = client.producer().build()?;
+//! let sent = producer.send(Record::to("orders").key("alice").value("2 coffees")).await?;
+//! println!("partition {}, offset {}", sent.partition, sent.offset);
+//! client.close().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod address;
+mod client;
+mod config;
+mod error;
+mod producer;
+mod record;
+
+pub use client::{Client, ClientBuilder};
+pub use config::ConfigError;
+pub use error::{ClientError, ClientErrorKind};
+pub use ottla_core::metadata::{Broker, ClusterSnapshot, Partition, Topic};
+pub use ottla_core::producer::{Acks, Partitioner, ProduceError, ProduceErrorKind};
+pub use ottla_protocol::compression::{Compression, CompressionLevel};
+pub use ottla_transport::{Connecting, Connector, Stream, TcpConnector};
+pub use producer::{Delivery, Producer, ProducerBuilder, RecordMetadata, SendError, TrySendError};
+pub use record::Record;

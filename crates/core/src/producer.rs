@@ -308,6 +308,15 @@ impl<T> Producer<T> {
         self.actions.pop_front()
     }
 
+    /// The next action, if it is a batch's outcome or what follows from one: what can be passed on at once, wherever an
+    /// answer came in. The rest waits for [`poll_action`](Self::poll_action).
+    pub fn take_result(&mut self) -> Option<Action<T>> {
+        match self.actions.front()? {
+            Action::InitProducerId { .. } | Action::Send { .. } => None,
+            _ => self.actions.pop_front(),
+        }
+    }
+
     fn refresh_metadata(&mut self) {
         if !std::mem::replace(&mut self.refreshing, true) {
             self.actions.push_back(Action::RefreshMetadata);

@@ -44,6 +44,9 @@ pub fn read_unsigned_varint(buf: &[u8]) -> Result<(u32, usize), VarintError> {
     match buf {
         [a, ..] if *a < 0x80 => Ok((u32::from(*a), 1)),
         [a, b, ..] if *b < 0x80 => Ok((u32::from(*a & 0x7f) | u32::from(*b) << 7, 2)),
+        [a, b, c, ..] if *c < 0x80 => {
+            Ok((u32::from(*a & 0x7f) | u32::from(*b & 0x7f) << 7 | u32::from(*c) << 14, 3))
+        }
         _ => read_long_unsigned_varint(buf),
     }
 }
@@ -57,6 +60,9 @@ pub fn read_unsigned_varlong(buf: &[u8]) -> Result<(u64, usize), VarintError> {
     match buf {
         [a, ..] if *a < 0x80 => Ok((u64::from(*a), 1)),
         [a, b, ..] if *b < 0x80 => Ok((u64::from(*a & 0x7f) | u64::from(*b) << 7, 2)),
+        [a, b, c, ..] if *c < 0x80 => {
+            Ok((u64::from(*a & 0x7f) | u64::from(*b & 0x7f) << 7 | u64::from(*c) << 14, 3))
+        }
         _ => read_groups(buf, MAX_VARLONG_SIZE),
     }
 }
@@ -93,9 +99,7 @@ pub fn put_unsigned_varlong(out: &mut Vec<u8>, value: u64) {
     if value < 0x80 {
         out.push(value as u8);
     } else {
-        let mut scratch = [0; MAX_VARLONG_SIZE];
-        let used = write_unsigned_varlong(&mut scratch, value);
-        out.extend_from_slice(&scratch[..used]);
+        put_groups(out, value);
     }
 }
 
@@ -168,26 +172,46 @@ pub const fn zigzag_decode_long(raw: u64) -> i64 {
     (raw >> 1) as i64 ^ -((raw & 1) as i64)
 }
 
-/// Writes `value` at the start of `out` and says how many bytes that took; for callers that gather
-/// several integers before they touch their buffer.
-#[inline]
-pub(crate) fn write_unsigned_varlong(out: &mut [u8; MAX_VARLONG_SIZE], mut value: u64) -> usize {
+/// As [`put_unsigned_varlong`], by whole words: for a `Vec` with [`MAX_VARLONG_SIZE`] bytes to spare,
+/// where it is faster; without them it would grow one that need not.
+#[inline(always)] // Called a few times a record, where each call has lengths of its own to predict.
+pub(crate) fn put_unsigned_varlong_spaciously(out: &mut Vec<u8>, value: u64) {
+    if value < 0x80 {
+        out.push(value as u8);
+    } else if value < 1 << 28 {
+        let groups =
+            value & 0x7f | (value & 0x7f << 7) << 1 | (value & 0x7f << 14) << 2 | (value & 0x7f << 21) << 3;
+        let size = unsigned_varlong_size(value);
+        // Every byte but the last says that another follows.
+        let more = 0x0080_8080 & ((1 << (8 * (size - 1))) - 1);
+        let end = out.len() + size;
+        out.extend_from_slice(&(groups | more).to_le_bytes());
+        out.truncate(end);
+    } else {
+        put_groups(out, value);
+    }
+}
+
+#[inline(never)]
+fn put_groups(out: &mut Vec<u8>, mut value: u64) {
+    let mut scratch = [0; MAX_VARLONG_SIZE];
     let mut used = 0;
     while value >= 0x80 {
-        out[used] = value as u8 | 0x80;
+        scratch[used] = value as u8 | 0x80;
         value >>= 7;
         used += 1;
     }
-    out[used] = value as u8;
-    used + 1
+    scratch[used] = value as u8;
+    out.extend_from_slice(&scratch[..=used]);
 }
 
-#[cold]
+#[inline(never)]
 fn read_long_unsigned_varint(buf: &[u8]) -> Result<(u32, usize), VarintError> {
     // Truncating is what Java's int arithmetic does with the upper bits of a fifth byte.
     read_groups(buf, MAX_VARINT_SIZE).map(|(value, used)| (value as u32, used))
 }
 
+#[inline(never)]
 fn read_groups(buf: &[u8], most: usize) -> Result<(u64, usize), VarintError> {
     let mut value = 0;
     for (index, byte) in buf.iter().take(most).enumerate() {
@@ -236,6 +260,9 @@ mod tests {
             put_unsigned_varlong(&mut out, value as u64);
             assert_eq!(out.len(), unsigned_varlong_size(value as u64));
             assert_eq!(read_unsigned_varlong(&out), Ok((value as u64, out.len())));
+            let slow = std::mem::take(&mut out);
+            put_unsigned_varlong_spaciously(&mut out, value as u64);
+            assert_eq!(out, slow);
             out.clear();
             put_varint(&mut out, value as i32);
             assert_eq!(out.len(), varint_size(value as i32));

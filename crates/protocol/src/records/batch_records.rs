@@ -9,7 +9,7 @@ use std::iter::FusedIterator;
 use bytes::Bytes;
 
 use super::span::Part;
-use super::{BatchHeader, Headers, NO_HEADERS, NO_SEQUENCE, Record, RecordError, RecordSpan};
+use super::{BatchHeader, NO_HEADERS, NO_SEQUENCE, Record, RecordError, RecordSpan};
 use super::{increment_sequence, legacy, record};
 
 /// Size, attributes, two deltas, two null lengths and a header count of one byte each.
@@ -127,10 +127,6 @@ impl BatchRecords {
     pub fn detach(&self) -> Self {
         Self { data: Bytes::copy_from_slice(&self.data), ..self.clone() }
     }
-
-    fn malformed(&self, index: u32, reason: &'static str) -> RecordError {
-        RecordError::Malformed { base_offset: self.batch_offset, index, reason }
-    }
 }
 
 impl<'a> IntoIterator for &'a BatchRecords {
@@ -207,7 +203,7 @@ impl Cursor {
         if self.index >= records.count {
             return self.end(records).map(Err);
         }
-        Some(self.step(records).map(|located| located.record))
+        Some(self.step(records, |record, _| record))
     }
 
     /// The next record's place, or `None` after the last one and after an error.
@@ -219,13 +215,13 @@ impl Cursor {
         if self.index >= records.count {
             return self.end(records).map(Err);
         }
-        Some(self.step(records).map(|located| RecordSpan {
-            offset: located.record.offset,
-            timestamp: located.record.timestamp,
-            key: Part::new(located.key_position, located.record.key),
-            value: Part::new(located.value_position, located.record.value),
-            headers: Part::new(located.headers_position, Some(located.record.headers.bytes())),
-            header_count: located.record.headers.len() as u32,
+        Some(self.step(records, |record, positions| RecordSpan {
+            offset: record.offset,
+            timestamp: record.timestamp,
+            key: Part::new(positions.key, record.key),
+            value: Part::new(positions.value, record.value),
+            headers: Part::new(positions.headers, Some(record.headers.bytes())),
+            header_count: record.headers.len() as u32,
         }))
     }
 
@@ -241,13 +237,19 @@ impl Cursor {
         (!complete).then_some(RecordError::TrailingBytes { base_offset: records.batch_offset, bytes })
     }
 
-    #[inline]
-    fn step<'a>(&mut self, records: &'a BatchRecords) -> Result<Located<'a>, RecordError> {
+    /// Takes the next record apart and hands it to `give`, which is inlined together with the parsing:
+    /// what it does not use is not computed.
+    #[inline(always)]
+    fn step<'a, T>(
+        &mut self,
+        records: &'a BatchRecords,
+        give: impl Fn(Record<'a>, Positions) -> T,
+    ) -> Result<T, RecordError> {
         let start = self.position as usize;
         let result = match records.layout {
             Layout::V2 { base_timestamp, log_append_time, .. } => {
-                record::parse(&records.data, start).map(|parsed| Located {
-                    record: Record {
+                record::parse(&records.data, start).map(|parsed| {
+                    let record = Record {
                         offset: records.batch_offset.wrapping_add(i64::from(parsed.offset_delta)),
                         timestamp: match log_append_time {
                             Some(time) => time,
@@ -256,63 +258,61 @@ impl Cursor {
                         key: parsed.key,
                         value: parsed.value,
                         headers: parsed.headers,
-                    },
-                    key_position: parsed.key_position,
-                    value_position: parsed.value_position,
-                    headers_position: parsed.headers_position,
-                    end: parsed.end,
+                    };
+                    let (key, value, headers) =
+                        (parsed.key_position, parsed.value_position, parsed.headers_position);
+                    (give(record, Positions { key, value, headers }), parsed.end)
                 })
             }
             Layout::Legacy { first_offset, log_append_time, wrapped } => {
                 legacy_record(&records.data, start, first_offset, log_append_time, wrapped)
+                    .map(|(record, positions, end)| (give(record, positions), end))
             }
         };
         match result {
-            Ok(located) => {
+            Ok((given, end)) => {
                 // Record data is at most `i32::MAX` bytes long.
-                self.position = located.end as u32;
+                self.position = end as u32;
                 self.index += 1;
-                Ok(located)
+                Ok(given)
             }
-            Err(reason) => {
-                let index = std::mem::replace(&mut self.index, ENDED);
-                Err(records.malformed(index, reason))
-            }
+            Err(reason) => Err(self.fail(records, reason)),
         }
+    }
+
+    #[cold]
+    fn fail(&mut self, records: &BatchRecords, reason: &'static str) -> RecordError {
+        let index = std::mem::replace(&mut self.index, ENDED);
+        RecordError::Malformed { base_offset: records.batch_offset, index, reason }
     }
 }
 
-struct Located<'a> {
-    record: Record<'a>,
-    key_position: usize,
-    value_position: usize,
-    headers_position: usize,
-    end: usize,
+/// Where the parts of a record lie in the data.
+struct Positions {
+    key: usize,
+    value: usize,
+    headers: usize,
 }
 
+#[inline(never)]
 fn legacy_record(
     data: &[u8],
     start: usize,
     first_offset: i64,
     log_append_time: Option<i64>,
     wrapped: bool,
-) -> Result<Located<'_>, &'static str> {
+) -> Result<(Record<'_>, Positions, usize), &'static str> {
     let message = legacy::parse(data, start)?;
     if wrapped && message.attributes.compression_id() != 0 {
         return Err("a compressed set within a compressed set");
     }
-    let headers: Headers<'_> = NO_HEADERS;
-    Ok(Located {
-        record: Record {
-            offset: first_offset.wrapping_add(message.offset),
-            timestamp: log_append_time.filter(|_| message.magic == 1).unwrap_or(message.timestamp),
-            key: message.key,
-            value: message.value,
-            headers,
-        },
-        key_position: message.key_position,
-        value_position: message.value_position,
-        headers_position: message.end,
-        end: message.end,
-    })
+    let record = Record {
+        offset: first_offset.wrapping_add(message.offset),
+        timestamp: log_append_time.filter(|_| message.magic == 1).unwrap_or(message.timestamp),
+        key: message.key,
+        value: message.value,
+        headers: NO_HEADERS,
+    };
+    let (key, value) = (message.key_position, message.value_position);
+    Ok((record, Positions { key, value, headers: message.end }, message.end))
 }

@@ -13,7 +13,7 @@ use super::header::{ATTRIBUTES_POSITION, CRC_POSITION};
 use super::{BatchHeader, Header, LOG_OVERHEAD, NO_TIMESTAMP, SealError, SealOptions};
 use crate::compression::{Compression, Compressor};
 use crate::varint::{
-    MAX_VARLONG_SIZE, put_varint, unsigned_varlong_size, varint_size, write_unsigned_varlong, zigzag_encode,
+    MAX_VARLONG_SIZE, put_unsigned_varlong_spaciously, unsigned_varlong_size, varint_size, zigzag_encode,
     zigzag_encode_long,
 };
 
@@ -21,8 +21,6 @@ use crate::varint::{
 const LARGEST_SIZE: usize = i32::MAX as usize;
 /// A null length, zigzag.
 const NULL: u32 = 1;
-/// Size, attributes, timestamp delta, offset delta and key length at their longest.
-const LARGEST_PREFIX: usize = 5 + 1 + 10 + 5 + 5;
 
 /// A batch that takes records; [`Self::seal`] makes it bytes.
 ///
@@ -219,14 +217,13 @@ impl BatchBuilder {
         if self.buffer.is_empty() {
             self.start();
         }
-        // The prefix is written at its full length and cut, which needs no more than this.
-        self.buffer.reserve(record_size + LARGEST_PREFIX);
+        // Integers are written by whole words, which reach past their end.
+        self.buffer.reserve(record_size + MAX_VARLONG_SIZE);
         prefix.write(&mut self.buffer);
         self.buffer.extend_from_slice(key.unwrap_or_default());
         put_length(&mut self.buffer, value);
         self.buffer.extend_from_slice(value.unwrap_or_default());
-        // Counted as 31 bits by `measure`.
-        put_varint(&mut self.buffer, header_count as i32);
+        put_unsigned_varlong_spaciously(&mut self.buffer, (header_count as u64) << 1);
         if header_count != 0 {
             put_headers(&mut self.buffer, headers);
         }
@@ -335,17 +332,12 @@ impl Prefix {
 
     #[inline]
     fn write(&self, out: &mut Vec<u8>) {
-        let mut scratch = [0; MAX_VARLONG_SIZE];
-        for value in [
-            (self.body_size as u64) << 1,
-            0,
-            self.timestamp_delta,
-            u64::from(self.offset_delta),
-            self.key_length,
-        ] {
-            let used = write_unsigned_varlong(&mut scratch, value);
-            out.extend_from_slice(&scratch[..used]);
-        }
+        put_unsigned_varlong_spaciously(out, (self.body_size as u64) << 1);
+        // The attributes, which mean nothing so far.
+        out.push(0);
+        put_unsigned_varlong_spaciously(out, self.timestamp_delta);
+        put_unsigned_varlong_spaciously(out, u64::from(self.offset_delta));
+        put_unsigned_varlong_spaciously(out, self.key_length);
     }
 }
 
@@ -358,7 +350,7 @@ fn length(bytes: Option<&[u8]>) -> u64 {
 
 #[inline]
 fn put_length(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
-    crate::varint::put_unsigned_varlong(out, length(bytes));
+    put_unsigned_varlong_spaciously(out, length(bytes));
 }
 
 /// The size of the header section, count included, and the number of headers.

@@ -142,7 +142,7 @@ pub(super) struct Parsed<'a> {
 }
 
 /// Parses the record that starts at `start`, down to the last header.
-#[inline]
+#[inline(always)] // Two callers, and the result is larger than the work.
 pub(super) fn parse(data: &[u8], start: usize) -> Result<Parsed<'_>, &'static str> {
     let mut reader = Reader { rest: data.get(start..).ok_or(CUT)? };
     let size = reader.varint()?;
@@ -178,6 +178,7 @@ pub(super) fn parse(data: &[u8], start: usize) -> Result<Parsed<'_>, &'static st
     })
 }
 
+#[inline(never)]
 fn check_headers<'a>(reader: &mut Reader<'a>, count: i32) -> Result<Headers<'a>, &'static str> {
     let bytes = reader.rest;
     let count = u32::try_from(count).map_err(|_| "negative header count")?;
@@ -206,14 +207,14 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn varint(&mut self) -> Result<i32, &'static str> {
         let (value, used) = read_varint(self.rest).map_err(reason)?;
         self.rest = &self.rest[used..];
         Ok(value)
     }
 
-    #[inline]
+    #[inline(always)]
     fn varlong(&mut self) -> Result<i64, &'static str> {
         let (value, used) = read_varlong(self.rest).map_err(reason)?;
         self.rest = &self.rest[used..];

@@ -94,3 +94,6 @@ impl Iterator for RecordSet {
 }
 
 impl FusedIterator for RecordSet {}
+
+#[cfg(test)]
+mod tests;

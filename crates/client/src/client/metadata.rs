@@ -1,0 +1,184 @@
+//! The task that keeps the picture of the cluster fresh, and the handle to it.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use ottla_core::metadata::{ClusterSnapshot, Metadata, Topic};
+use ottla_core::request::RequestError;
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::message::Message;
+use ottla_protocol::messages::metadata_request::MetadataRequest;
+use ottla_protocol::types::TopicName;
+use ottla_transport::Clock;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep_until, timeout};
+use tracing::debug;
+
+use super::pool::{Lane, Peer, Pool};
+use crate::error::{ClientError, ClientErrorKind};
+
+/// Answers that say "unknown topic" in a row before that is believed: a new topic spreads over the brokers in a moment.
+const UNKNOWN_TOPIC_ANSWERS: u32 = 5;
+
+/// The handle to the task.
+pub(crate) struct MetadataHandle {
+    state: Arc<State>,
+    snapshots: watch::Receiver<Arc<ClusterSnapshot>>,
+    task: JoinHandle<()>,
+}
+
+struct State {
+    machine: Mutex<Metadata>,
+    wake: Notify,
+    clock: Clock,
+}
+
+impl MetadataHandle {
+    /// Asks the bootstrap servers until one answers, then keeps on in a task.
+    pub(crate) async fn start(
+        metadata: Metadata,
+        pool: Arc<Pool>,
+        clock: Clock,
+    ) -> Result<Self, ClientError> {
+        let state = Arc::new(State { machine: Mutex::new(metadata), wake: Notify::new(), clock });
+        let mut failures = Vec::new();
+        for (at, address) in pool.bootstrap().iter().enumerate() {
+            let due = state.lock().next_timeout().unwrap_or_default();
+            sleep_until(clock.deadline(due)).await;
+            match state.ask(&pool, Peer::Bootstrap(at)).await {
+                Ok(()) => {
+                    let snapshot = Arc::clone(state.lock().snapshot());
+                    pool.on_snapshot(&snapshot);
+                    let (sender, snapshots) = watch::channel(snapshot);
+                    let task = tokio::spawn(keep_fresh(Arc::clone(&state), pool, sender));
+                    return Ok(Self { state, snapshots, task });
+                }
+                Err(error) => failures.push(describe(address, &error)),
+            }
+        }
+        Err(ClientError::new(ClientErrorKind::Unreachable(failures)))
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<ClusterSnapshot> {
+        Arc::clone(&self.snapshots.borrow())
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Arc<ClusterSnapshot>> {
+        self.snapshots.clone()
+    }
+
+    /// Asks again soon.
+    pub(crate) fn refresh(&self) {
+        let now = self.state.clock.instant();
+        self.state.lock().refresh(now);
+        self.state.wake.notify_one();
+    }
+
+    /// The topic, asked for unless it is known.
+    pub(crate) async fn topic(&self, name: &TopicName, limit: Duration) -> Result<Arc<Topic>, ClientError> {
+        let mut snapshots = self.watch();
+        if let Some(topic) = usable(&snapshots.borrow_and_update(), name) {
+            return Ok(topic);
+        }
+        let now = self.state.clock.instant();
+        self.state.lock().want(now, name);
+        self.state.wake.notify_one();
+        let wait = async {
+            let mut unknown = 0;
+            loop {
+                if snapshots.changed().await.is_err() {
+                    return Err(ClientError::new(ClientErrorKind::Closed));
+                }
+                let snapshot = snapshots.borrow_and_update();
+                if let Some(topic) = usable(&snapshot, name) {
+                    return Ok(topic);
+                }
+                match snapshot.topic(name).and_then(|topic| topic.error) {
+                    Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) => unknown += 1,
+                    Some(code) if !code.is_retriable() => {
+                        return Err(ClientError::refused(format!("topic {name}"), code));
+                    }
+                    _ => {}
+                }
+                if unknown == UNKNOWN_TOPIC_ANSWERS {
+                    return Err(ClientError::new(ClientErrorKind::UnknownTopic(name.clone())));
+                }
+            }
+        };
+        let result = timeout(limit, wait)
+            .await
+            .unwrap_or_else(|_| Err(ClientError::timed_out(format!("metadata of topic {name}"))));
+        if result.is_err() {
+            self.state.lock().forget(name);
+        }
+        result
+    }
+
+    /// Ends the task.
+    pub(crate) fn stop(&self) {
+        self.task.abort();
+    }
+}
+
+fn usable(snapshot: &ClusterSnapshot, name: &str) -> Option<Arc<Topic>> {
+    snapshot.topic(name).filter(|topic| topic.error.is_none() && !topic.partitions.is_empty()).cloned()
+}
+
+fn describe(address: &crate::address::Address, error: &RequestError) -> String {
+    let text = match error {
+        RequestError::Disconnected { reason, .. } => reason.clone(),
+        other => other.to_string(),
+    };
+    // What failed to connect names the address already.
+    if text.contains(&address.to_string()) { text } else { format!("{address}: {text}") }
+}
+
+async fn keep_fresh(state: Arc<State>, pool: Arc<Pool>, sender: watch::Sender<Arc<ClusterSnapshot>>) {
+    let mut attempt = 0;
+    loop {
+        let due = state.lock().next_timeout().unwrap_or_else(|| state.clock.instant());
+        tokio::select! {
+            biased;
+            () = sleep_until(state.clock.deadline(due)) => {}
+            () = state.wake.notified() => continue,
+        }
+        let result = state.ask(&pool, pool.any_peer(attempt)).await;
+        if matches!(result, Err(RequestError::Closed)) {
+            return;
+        }
+        attempt = if result.is_ok() { 0 } else { attempt + 1 };
+        if let Err(error) = result {
+            debug!(%error, "metadata request failed");
+            continue;
+        }
+        let snapshot = Arc::clone(state.lock().snapshot());
+        pool.on_snapshot(&snapshot);
+        if sender.send(snapshot).is_err() {
+            return;
+        }
+    }
+}
+
+impl State {
+    /// Sends the request that is due, if one is.
+    async fn ask(&self, pool: &Pool, peer: Peer) -> Result<(), RequestError> {
+        let Some(request) = self.lock().poll_request(self.clock.instant()) else { return Ok(()) };
+        let result = pool.call(peer, Lane::Control, request, MetadataRequest::VERSIONS).await;
+        let now = self.clock.instant();
+        match result {
+            Ok((response, _)) => {
+                self.lock().on_response(now, &response);
+                Ok(())
+            }
+            Err(error) => {
+                self.lock().on_failure(now, &error);
+                Err(error)
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Metadata> {
+        self.machine.lock().expect("nothing panics while it holds the metadata")
+    }
+}

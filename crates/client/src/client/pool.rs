@@ -1,0 +1,207 @@
+//! Connections by node and lane.
+//!
+//! A broker answers one connection in order, so what may wait long (a fetch, a join) must not stand before what may
+//! not (a heartbeat): each kind of request has its lane. Connections are opened when they are first used.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use ottla_core::backoff::Backoff;
+use ottla_core::connection::{ConnectionConfig, Encodable};
+use ottla_core::metadata::ClusterSnapshot;
+use ottla_core::random::Jitter;
+use ottla_core::request::RequestError;
+use ottla_protocol::message::{Message, Request, VersionRange};
+use ottla_protocol::types::NodeId;
+use ottla_transport::{Clock, Connection, Connector, Reply, SendOptions};
+use tokio::sync::oneshot;
+
+use crate::address::Address;
+
+/// What a connection is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lane {
+    /// Metadata and whatever answers at once.
+    Control,
+    /// A group's coordinator: joins wait, and heartbeats go around them in the broker's own way.
+    Coordinator,
+    /// Produce.
+    Produce,
+    /// Fetch, which waits for data.
+    Fetch,
+}
+
+pub(crate) struct PoolConfig {
+    pub(crate) connector: Arc<dyn Connector>,
+    pub(crate) connection: ConnectionConfig,
+    pub(crate) connection_timeout: Duration,
+    pub(crate) request_timeout: Duration,
+    pub(crate) backoff: Backoff,
+}
+
+/// The connections of one client.
+pub(crate) struct Pool {
+    config: PoolConfig,
+    bootstrap: Vec<Address>,
+    clock: Clock,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    connections: BTreeMap<(Peer, Lane), Entry>,
+    addresses: BTreeMap<NodeId, Address>,
+    jitter: Jitter,
+    closed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Peer {
+    /// One of the bootstrap servers, by its place in the list.
+    Bootstrap(usize),
+    Node(NodeId),
+}
+
+struct Entry {
+    address: Address,
+    connection: Connection,
+    /// Attempts in a row after which no broker had answered.
+    failures: u32,
+}
+
+impl Pool {
+    pub(crate) fn new(config: PoolConfig, bootstrap: Vec<Address>, clock: Clock, jitter: Jitter) -> Self {
+        let (connections, addresses) = (BTreeMap::new(), BTreeMap::new());
+        let inner = Mutex::new(Inner { connections, addresses, jitter, closed: false });
+        Self { config, bootstrap, clock, inner }
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    pub(crate) fn bootstrap(&self) -> &[Address] {
+        &self.bootstrap
+    }
+
+    /// Takes over where the brokers listen, and forgets connections to those that are gone.
+    pub(crate) fn on_snapshot(&self, snapshot: &ClusterSnapshot) {
+        let address = |broker: &ottla_core::metadata::Broker| Address {
+            host: broker.host.to_string(),
+            port: broker.port,
+        };
+        let mut inner = self.lock();
+        inner.addresses = snapshot.brokers.values().map(|broker| (broker.node_id, address(broker))).collect();
+        let Inner { connections, addresses, .. } = &mut *inner;
+        connections.retain(|(peer, _), _| match peer {
+            Peer::Node(node) => addresses.contains_key(node),
+            // From now on the brokers are asked by their own addresses.
+            Peer::Bootstrap(_) => addresses.is_empty(),
+        });
+    }
+
+    /// Ends all connections; what is sent from now on fails.
+    pub(crate) fn close(&self) {
+        let mut inner = self.lock();
+        inner.closed = true;
+        inner.connections.clear();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// A broker to ask what any broker knows: one that is connected rather than one that is not, else one at random.
+    pub(crate) fn any_peer(&self, attempt: usize) -> Peer {
+        let mut inner = self.lock();
+        let nodes: Vec<NodeId> = inner.addresses.keys().copied().collect();
+        // Every broker that was known may be gone: the bootstrap servers come round again.
+        if nodes.is_empty() || attempt % (nodes.len() + 1) == nodes.len() {
+            return Peer::Bootstrap(attempt % self.bootstrap.len());
+        }
+        let connected = nodes.iter().find(|node| {
+            let entry = inner.connections.get(&(Peer::Node(**node), Lane::Control));
+            entry.is_some_and(|entry| entry.connection.was_ready() && !entry.connection.is_closed())
+        });
+        match connected {
+            Some(node) if attempt == 0 => Peer::Node(*node),
+            _ => Peer::Node(nodes[inner.jitter.below(nodes.len())]),
+        }
+    }
+
+    /// Sends a request and calls `reply` with what comes of it.
+    pub(crate) fn send(
+        &self,
+        peer: Peer,
+        lane: Lane,
+        request: Box<dyn Encodable>,
+        options: SendOptions,
+        reply: Reply,
+    ) {
+        match self.connection(peer, lane) {
+            Ok(connection) => connection.send(request, options, reply),
+            Err(error) => reply(Err(error)),
+        }
+    }
+
+    /// Sends a request and waits for its answer, decoded.
+    pub(crate) async fn call<R: Request + Send + 'static>(
+        &self,
+        peer: Peer,
+        lane: Lane,
+        request: R,
+        versions: VersionRange,
+    ) -> Result<(R::Response, i16), RequestError> {
+        let (sender, receiver) = oneshot::channel();
+        let options = SendOptions { versions, expects_answer: true, timeout: self.config.request_timeout };
+        let reply: Reply = Box::new(move |result| {
+            // The caller may have given up.
+            _ = sender.send(result);
+        });
+        self.send(peer, lane, Box::new(request), options, reply);
+        let answer = receiver.await.unwrap_or(Err(RequestError::Closed))?;
+        let (response, _) =
+            R::Response::decode_prefix(&answer.body, answer.version).map_err(RequestError::Decode)?;
+        Ok((response, answer.version))
+    }
+
+    fn connection(&self, peer: Peer, lane: Lane) -> Result<Connection, RequestError> {
+        let mut inner = self.lock();
+        if inner.closed {
+            return Err(RequestError::Closed);
+        }
+        let address = match peer {
+            Peer::Bootstrap(at) => self.bootstrap.get(at).cloned(),
+            Peer::Node(node) => inner.addresses.get(&node).cloned(),
+        };
+        let address = address.ok_or(RequestError::UnknownNode)?;
+        let mut failures = 0;
+        let mut delay = Duration::ZERO;
+        if let Some(entry) = inner.connections.get(&(peer, lane)) {
+            let gone = entry.connection.is_closed();
+            if !gone && entry.address == address {
+                return Ok(entry.connection.clone());
+            }
+            failures = if entry.connection.was_ready() || !gone { 0 } else { entry.failures + 1 };
+            if failures > 0 {
+                delay = self.config.backoff.delay(failures - 1, &mut inner.jitter);
+            }
+        }
+        let connection = Connection::open(
+            Arc::clone(&self.config.connector),
+            &address.host,
+            address.port,
+            delay,
+            self.config.connection_timeout,
+            self.config.connection.clone(),
+            self.clock,
+        );
+        let entry = Entry { address, connection: connection.clone(), failures };
+        inner.connections.insert((peer, lane), entry);
+        Ok(connection)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("nothing panics while it holds the pool")
+    }
+}

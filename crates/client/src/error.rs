@@ -1,0 +1,128 @@
+//! Why a client cannot reach a cluster or find something in it.
+
+use std::fmt;
+
+use ottla_core::request::RequestError;
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::types::TopicName;
+
+use crate::config::ConfigError;
+
+/// An operation of the client failed.
+#[derive(Clone, Debug)]
+pub struct ClientError {
+    kind: ClientErrorKind,
+    source: Option<RequestError>,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientErrorKind {
+    /// A setting was refused.
+    Config(ConfigError),
+    /// None of the bootstrap servers could be used; what each of them did.
+    Unreachable(Vec<String>),
+    /// The topic does not exist, and is not created by asking for it.
+    UnknownTopic(TopicName),
+    /// The topic has no such partition.
+    UnknownPartition {
+        /// The topic.
+        topic: TopicName,
+        /// The partition asked for.
+        partition: i32,
+        /// How many it has.
+        partitions: usize,
+    },
+    /// A broker refused, for this reason.
+    Refused {
+        /// What was asked.
+        what: String,
+        /// The broker's answer.
+        code: ErrorCode,
+    },
+    /// The time for the operation passed.
+    TimedOut {
+        /// What was waited for.
+        what: String,
+    },
+    /// A request failed.
+    Request,
+    /// The client was closed.
+    Closed,
+}
+
+impl ClientError {
+    pub(crate) fn new(kind: ClientErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+
+    pub(crate) fn refused(what: impl Into<String>, code: ErrorCode) -> Self {
+        Self::new(ClientErrorKind::Refused { what: what.into(), code })
+    }
+
+    pub(crate) fn timed_out(what: impl Into<String>) -> Self {
+        Self::new(ClientErrorKind::TimedOut { what: what.into() })
+    }
+
+    /// What happened.
+    pub fn kind(&self) -> &ClientErrorKind {
+        &self.kind
+    }
+
+    /// Whether the same may succeed later.
+    pub fn is_retriable(&self) -> bool {
+        match &self.kind {
+            ClientErrorKind::Unreachable(_) | ClientErrorKind::TimedOut { .. } => true,
+            ClientErrorKind::Refused { code, .. } => code.is_retriable(),
+            ClientErrorKind::Request => self.source.as_ref().is_some_and(RequestError::is_retriable),
+            _ => false,
+        }
+    }
+}
+
+impl From<RequestError> for ClientError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Closed => Self::new(ClientErrorKind::Closed),
+            other => Self { kind: ClientErrorKind::Request, source: Some(other) },
+        }
+    }
+}
+
+impl From<ConfigError> for ClientError {
+    fn from(error: ConfigError) -> Self {
+        Self::new(ClientErrorKind::Config(error))
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            ClientErrorKind::Config(error) => error.fmt(f),
+            ClientErrorKind::Unreachable(attempts) => {
+                f.write_str("no bootstrap server can be used: ")?;
+                f.write_str(&attempts.join("; "))
+            }
+            ClientErrorKind::UnknownTopic(topic) => {
+                write!(f, "unknown topic: {topic} (create it, or allow its creation on the broker)")
+            }
+            ClientErrorKind::UnknownPartition { topic, partition, partitions } => {
+                write!(f, "unknown partition: {topic} has {partitions} of them, so no number {partition}")
+            }
+            ClientErrorKind::Refused { what, code } => write!(f, "{what} was refused: {code}"),
+            ClientErrorKind::TimedOut { what } => write!(f, "timed out waiting for {what}"),
+            ClientErrorKind::Request => match &self.source {
+                Some(error) => error.fmt(f),
+                None => f.write_str("a request failed"),
+            },
+            ClientErrorKind::Closed => f.write_str("the client is closed"),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().and_then(std::error::Error::source)
+    }
+}

@@ -1,0 +1,247 @@
+//! The producer: records in, delivery results out.
+
+mod builder;
+mod delivery;
+mod driver;
+mod error;
+mod topics;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use ottla_core::producer::{self as machine, RecordParts, Refusal};
+use ottla_core::time::{Instant, Now};
+use tokio::sync::Notify;
+use tokio::time::timeout_at;
+
+use crate::client::Client;
+use crate::record::Record;
+
+pub use builder::ProducerBuilder;
+pub use delivery::{Delivery, RecordMetadata};
+pub use error::{SendError, TrySendError};
+
+use delivery::BatchState;
+use driver::Driver;
+use topics::Topics;
+
+/// Sends records; cheap to clone, all clones share one queue. When the last is gone, what is queued is still sent, in
+/// the background; [`close`](Self::close) waits for it.
+#[derive(Clone)]
+pub struct Producer {
+    shared: Arc<Shared>,
+    /// Ends the driver's task when the last handle is gone.
+    _alive: Arc<Alive>,
+}
+
+struct Alive {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.shared.lock().abandoned = true;
+        self.shared.work.notify_one();
+    }
+}
+
+pub(crate) struct Shared {
+    client: Client,
+    state: Mutex<State>,
+    /// There may be something for the driver to do.
+    work: Notify,
+    /// Memory was freed, or a flush may be over.
+    progress: Notify,
+    settings: ProducerSettings,
+}
+
+struct State {
+    machine: machine::Producer<Arc<BatchState>>,
+    topics: Topics,
+    /// All handles are gone: the driver ends when everything is resolved.
+    abandoned: bool,
+    /// Records are refused.
+    closed: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ProducerSettings {
+    acks: machine::Acks,
+    request_timeout: Duration,
+    max_block: Duration,
+}
+
+impl Producer {
+    pub(crate) fn start(
+        client: Client,
+        machine: machine::Producer<Arc<BatchState>>,
+        topics: Topics,
+        settings: ProducerSettings,
+    ) -> Self {
+        let state = Mutex::new(State { machine, topics, abandoned: false, closed: false });
+        let shared =
+            Arc::new(Shared { client, state, work: Notify::new(), progress: Notify::new(), settings });
+        Driver::spawn(Arc::clone(&shared));
+        let alive = Arc::new(Alive { shared: Arc::clone(&shared) });
+        Self { shared, _alive: alive }
+    }
+
+    /// Sends a record and waits until it is acknowledged.
+    ///
+    /// # Errors
+    /// Why it is not, or not certainly, written; see [`SendError`].
+    ///
+    /// # Cancel safety
+    /// Once the record is queued, dropping the future does not take it back; before, nothing happens. To tell the two
+    /// apart use [`enqueue`](Self::enqueue).
+    pub async fn send(&self, record: Record<'_>) -> Result<RecordMetadata, SendError> {
+        self.enqueue(record).await?.await
+    }
+
+    /// Queues a record, and returns a handle on which to wait for its acknowledgement. Waits only while the topic is
+    /// not known yet or all of `buffer.memory` is in use, at most for `max.block.ms`.
+    ///
+    /// # Errors
+    /// Why the record was not queued.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the record unqueued.
+    pub async fn enqueue(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+        let refused = match self.shared.append(&record) {
+            Ok(delivery) => return Ok(delivery),
+            Err(refused) => refused,
+        };
+        self.enqueue_slowly(&record, refused).await
+    }
+
+    /// Queues a record without waiting.
+    ///
+    /// # Errors
+    /// [`TrySendError::UnknownTopic`] and [`TrySendError::BufferFull`] mean that [`enqueue`](Self::enqueue) would have
+    /// waited.
+    pub fn try_enqueue(&self, record: &Record<'_>) -> Result<Delivery, TrySendError> {
+        self.shared.append(record)
+    }
+
+    async fn enqueue_slowly(
+        &self,
+        record: &Record<'_>,
+        refused: TrySendError,
+    ) -> Result<Delivery, SendError> {
+        let max_block = self.shared.settings.max_block;
+        let deadline = self.shared.now().instant + max_block;
+        let mut refused = refused;
+        loop {
+            match refused {
+                TrySendError::UnknownTopic => self.learn_topic(record.topic, deadline).await?,
+                TrySendError::BufferFull => {
+                    let progress = self.shared.progress.notified();
+                    // What was freed since the refusal must not be missed.
+                    match self.shared.append(record) {
+                        Err(TrySendError::BufferFull) => {}
+                        Ok(delivery) => return Ok(delivery),
+                        Err(other) => {
+                            refused = other;
+                            continue;
+                        }
+                    }
+                    let clock = self.shared.client.shared.pool.clock();
+                    if timeout_at(clock.deadline(deadline), progress).await.is_err() {
+                        return Err(SendError::BufferFull { waited: max_block });
+                    }
+                }
+                TrySendError::Refused(error) => return Err(error),
+            }
+            match self.shared.append(record) {
+                Ok(delivery) => return Ok(delivery),
+                Err(again) => refused = again,
+            }
+        }
+    }
+
+    async fn learn_topic(&self, topic: &str, deadline: Instant) -> Result<(), SendError> {
+        let name = topic.into();
+        let limit = deadline.since(self.shared.now().instant);
+        let known = self.shared.client.shared.metadata.topic(&name, limit).await?;
+        let snapshot = self.shared.client.snapshot();
+        let mut state = self.shared.lock();
+        let State { machine, topics, .. } = &mut *state;
+        topics.learn(&known, machine, &snapshot);
+        Ok(())
+    }
+
+    /// Waits until all records queued so far are acknowledged or given up, without lingering.
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn flush(&self) {
+        let mark = self.shared.lock().machine.flush();
+        self.shared.work.notify_one();
+        loop {
+            let progress = self.shared.progress.notified();
+            if self.shared.lock().machine.is_flushed(mark) {
+                // Others may wait for the same.
+                return self.shared.progress.notify_one();
+            }
+            progress.await;
+        }
+    }
+
+    /// Refuses further records, and waits until those queued are acknowledged or given up.
+    pub async fn close(&self) {
+        self.shared.lock().closed = true;
+        self.flush().await;
+    }
+}
+
+impl Shared {
+    /// Appends a record to its batch. This is the hot path: one lock, no wait, no allocation but for a new batch.
+    fn append(&self, record: &Record<'_>) -> Result<Delivery, TrySendError> {
+        let now = self.client.shared.pool.clock().now();
+        let mut state = self.lock();
+        if state.closed {
+            return Err(TrySendError::Refused(SendError::Closed));
+        }
+        let State { machine, topics, .. } = &mut *state;
+        let picked = topics.pick(record)?;
+        let timestamp = record.timestamp.unwrap_or(now.unix_ms);
+        let parts = RecordParts {
+            timestamp,
+            key: record.key,
+            value: record.value,
+            headers: record.headers.iter().copied(),
+        };
+        let tag = || Arc::new(BatchState::new(picked.topic, picked.partition));
+        let (batch, index, news) = machine.append(now, picked.index, parts, tag).map_err(refuse)?;
+        let delivery = Delivery::new(Arc::clone(batch), index, timestamp);
+        drop(state);
+        if news {
+            self.work.notify_one();
+        }
+        Ok(delivery)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while it holds the producer")
+    }
+
+    fn now(&self) -> Now {
+        self.client.shared.pool.clock().now()
+    }
+}
+
+fn refuse(refusal: Refusal) -> TrySendError {
+    match refusal {
+        Refusal::TooLarge { size, limit } => TrySendError::Refused(SendError::TooLarge { size, limit }),
+        _ => TrySendError::BufferFull,
+    }
+}
+
+impl fmt::Debug for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Producer")
+            .field("memory", &self.shared.lock().machine.memory())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,214 @@
+//! How a producer is made.
+
+use std::fmt;
+use std::time::Duration;
+
+use ottla_core::producer::{self as machine, Acks, Partitioner, ProducerConfig, StickyPartitioner};
+use ottla_protocol::compression::{Compression, CompressionLevel};
+use ottla_protocol::types::TopicName;
+
+use super::topics::{MakePartitioner, Topics};
+use super::{Producer, ProducerSettings};
+use crate::client::Client;
+use crate::config::ConfigError;
+use crate::error::ClientError;
+
+/// Settings of a [`Producer`].
+pub struct ProducerBuilder {
+    client: Client,
+    acks: Acks,
+    enable_idempotence: bool,
+    batch_size: usize,
+    linger: Duration,
+    buffer_memory: usize,
+    max_request_size: usize,
+    max_in_flight: usize,
+    compression: Compression,
+    compression_level: CompressionLevel,
+    delivery_timeout: Duration,
+    request_timeout: Duration,
+    max_block: Duration,
+    partitioner: Option<MakePartitioner>,
+}
+
+impl ProducerBuilder {
+    pub(crate) fn new(client: Client) -> Self {
+        let request_timeout = client.shared.settings.request_timeout;
+        Self {
+            client,
+            acks: Acks::All,
+            enable_idempotence: true,
+            batch_size: 128 * 1024,
+            linger: Duration::ZERO,
+            buffer_memory: 32 * 1024 * 1024,
+            max_request_size: 1024 * 1024,
+            max_in_flight: 5,
+            compression: Compression::None,
+            compression_level: CompressionLevel::DEFAULT,
+            delivery_timeout: Duration::from_secs(120),
+            request_timeout,
+            max_block: Duration::from_secs(60),
+            partitioner: None,
+        }
+    }
+
+    /// `acks`: who must have a record before it counts as written. Default: all. Anything else needs
+    /// [`enable_idempotence`](Self::enable_idempotence)`(false)`.
+    #[must_use]
+    pub fn acks(mut self, acks: Acks) -> Self {
+        self.acks = acks;
+        self
+    }
+
+    /// `enable.idempotence`: no duplicates when a request is repeated. Default: true.
+    #[must_use]
+    pub fn enable_idempotence(mut self, enable: bool) -> Self {
+        self.enable_idempotence = enable;
+        self
+    }
+
+    /// `batch.size` in bytes before compression. Default: 128 KiB; a batch is sent sooner whenever the broker is free.
+    #[must_use]
+    pub fn batch_size(mut self, bytes: usize) -> Self {
+        self.batch_size = bytes;
+        self
+    }
+
+    /// `linger.ms`: how long a batch waits for company. Default: 0, as batches fill while earlier ones are under way.
+    #[must_use]
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.linger = linger;
+        self
+    }
+
+    /// `buffer.memory` in bytes: records that are queued or under way. Default: 32 MiB.
+    #[must_use]
+    pub fn buffer_memory(mut self, bytes: usize) -> Self {
+        self.buffer_memory = bytes;
+        self
+    }
+
+    /// `max.request.size` in bytes: of a request, and so of a record. Default: 1 MiB. Brokers have limits of their own
+    /// (`message.max.bytes`).
+    #[must_use]
+    pub fn max_request_size(mut self, bytes: usize) -> Self {
+        self.max_request_size = bytes;
+        self
+    }
+
+    /// `max.in.flight.requests.per.connection`. Default: 5, the most that idempotence allows. Order is kept anyway.
+    #[must_use]
+    pub fn max_in_flight(mut self, requests: usize) -> Self {
+        self.max_in_flight = requests;
+        self
+    }
+
+    /// `compression.type`. Default: none.
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// `compression.gzip.level` and its siblings. Default: the codec's own.
+    #[must_use]
+    pub fn compression_level(mut self, level: CompressionLevel) -> Self {
+        self.compression_level = level;
+        self
+    }
+
+    /// `delivery.timeout.ms`: from queueing a record to giving up on it. Default: 2 min.
+    #[must_use]
+    pub fn delivery_timeout(mut self, timeout: Duration) -> Self {
+        self.delivery_timeout = timeout;
+        self
+    }
+
+    /// `max.block.ms`: how long queueing may wait for metadata and memory. Default: 60 s.
+    #[must_use]
+    pub fn max_block(mut self, limit: Duration) -> Self {
+        self.max_block = limit;
+        self
+    }
+
+    /// `partitioner.class`: makes a partitioner for each topic. Default: Java's.
+    #[must_use]
+    pub fn partitioner<P: Partitioner + 'static>(
+        mut self,
+        mut make: impl FnMut(&TopicName) -> P + Send + 'static,
+    ) -> Self {
+        self.partitioner = Some(Box::new(move |topic| Box::new(make(topic))));
+        self
+    }
+
+    /// Starts the producer. It connects when the first record comes.
+    ///
+    /// # Errors
+    /// Settings that contradict each other, or a closed client.
+    pub fn build(self) -> Result<Producer, ClientError> {
+        self.client.check_open()?;
+        self.check()?;
+        let mut jitter = self.client.shared.settings.jitter();
+        let config = ProducerConfig {
+            acks: self.acks,
+            enable_idempotence: self.enable_idempotence,
+            batch_size: self.batch_size,
+            linger: self.linger,
+            buffer_memory: self.buffer_memory,
+            max_request_size: self.max_request_size,
+            max_in_flight: self.max_in_flight,
+            compression: self.compression,
+            compression_level: self.compression_level,
+            delivery_timeout: self.delivery_timeout,
+            backoff: self.client.shared.settings.backoff,
+        };
+        let machine = machine::Producer::new(config, jitter.fork());
+        let batch_size = self.batch_size;
+        let topics = Topics::new(self.partitioner.unwrap_or_else(|| {
+            Box::new(move |_| Box::new(StickyPartitioner::new(jitter.fork(), batch_size)))
+        }));
+        let settings = ProducerSettings {
+            acks: self.acks,
+            request_timeout: self.request_timeout,
+            max_block: self.max_block,
+        };
+        Ok(Producer::start(self.client, machine, topics, settings))
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.enable_idempotence && self.acks != Acks::All {
+            let reason = "idempotence needs acks=all: set enable.idempotence to false, or leave acks alone";
+            return Err(ConfigError::new("acks", reason));
+        }
+        if self.enable_idempotence && self.max_in_flight > 5 {
+            let reason = format!("idempotence allows at most 5: {}", self.max_in_flight);
+            return Err(ConfigError::new("max.in.flight.requests.per.connection", reason));
+        }
+        if self.max_in_flight == 0 {
+            return Err(ConfigError::new("max.in.flight.requests.per.connection", "must be at least 1"));
+        }
+        if self.delivery_timeout < self.linger + self.request_timeout {
+            let reason = format!(
+                "must be at least linger.ms + request.timeout.ms: {:?} is less than {:?} + {:?}",
+                self.delivery_timeout, self.linger, self.request_timeout
+            );
+            return Err(ConfigError::new("delivery.timeout.ms", reason));
+        }
+        for (key, bytes) in [
+            ("batch.size", self.batch_size),
+            ("buffer.memory", self.buffer_memory),
+            ("max.request.size", self.max_request_size),
+        ] {
+            if bytes == 0 || i32::try_from(bytes).is_err() {
+                return Err(ConfigError::new(key, format!("must be between 1 and 2147483647: {bytes}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ProducerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProducerBuilder").field("acks", &self.acks).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,222 @@
+//! The task that performs what the producer's machine decides.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ottla_core::connection::{Answer, versions_up_to};
+use ottla_core::metadata::ClusterSnapshot;
+use ottla_core::producer::{Acks, Action, Unsealed, UnsealedContent};
+use ottla_core::request::{RequestError, Token};
+use ottla_core::time::Instant;
+use ottla_protocol::compression::Compressor;
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::message::{Message, Request};
+use ottla_protocol::messages::init_producer_id_request::InitProducerIdRequest;
+use ottla_protocol::messages::init_producer_id_response::InitProducerIdResponse;
+use ottla_protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use ottla_protocol::messages::produce_response::ProduceResponse;
+use ottla_protocol::types::{NodeId, ProducerId};
+use ottla_transport::SendOptions;
+use tokio::sync::watch;
+use tokio::time::sleep_until;
+
+use super::delivery::BatchState;
+use super::{Shared, State};
+use crate::client::{Lane, Peer};
+
+/// From version 13 on topics are named by id, which this client does not send yet.
+const MAX_PRODUCE_VERSION: i16 = 12;
+
+pub(super) struct Driver {
+    shared: Arc<Shared>,
+    compressor: Compressor,
+    snapshots: watch::Receiver<Arc<ClusterSnapshot>>,
+    /// Moves to another broker when one does not answer.
+    attempt: usize,
+}
+
+impl Driver {
+    pub(super) fn spawn(shared: Arc<Shared>) {
+        let snapshots = shared.client.shared.metadata.watch();
+        let driver = Driver { shared, compressor: Compressor::new(), snapshots, attempt: 0 };
+        tokio::spawn(driver.run());
+    }
+
+    async fn run(mut self) {
+        loop {
+            let next = self.perform();
+            if self.is_done() {
+                return;
+            }
+            let clock = self.shared.client.shared.pool.clock();
+            let timer =
+                sleep_until(clock.deadline(next.unwrap_or(Instant::from_start(std::time::Duration::MAX))));
+            tokio::select! {
+                biased;
+                () = self.shared.work.notified() => {}
+                changed = self.snapshots.changed() => {
+                    if changed.is_err() {
+                        // The client is closed: leaders no longer change, and requests fail by themselves.
+                        self.shared.work.notified().await;
+                    } else {
+                        self.take_snapshot();
+                    }
+                }
+                () = timer => {}
+            }
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        let state = self.shared.lock();
+        state.abandoned && state.machine.memory() == 0
+    }
+
+    fn take_snapshot(&mut self) {
+        let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
+        let mut state = self.shared.lock();
+        let State { machine, topics, .. } = &mut *state;
+        machine.on_snapshot(&snapshot);
+        topics.on_snapshot(&snapshot, machine);
+    }
+
+    /// Does everything that is due, and says when to come back.
+    fn perform(&mut self) -> Option<Instant> {
+        loop {
+            let now = self.shared.now().instant;
+            let action = {
+                let mut state = self.shared.lock();
+                match state.machine.poll_action(now) {
+                    Some(action) => action,
+                    None => return state.machine.next_timeout(),
+                }
+            };
+            match action {
+                Action::InitProducerId { token, producer_id, producer_epoch } => {
+                    self.ask_for_id(token, producer_id, producer_epoch);
+                }
+                Action::Send { token, node, batches } => self.send(token, node, batches),
+                other => self.shared.pass_on(other),
+            }
+        }
+    }
+
+    fn send(&mut self, token: Token, node: NodeId, batches: Vec<Unsealed>) {
+        let mut request = ProduceRequest::default();
+        request.acks = self.shared.settings.acks.code();
+        request.timeout_ms = millis(self.shared.settings.request_timeout);
+        let mut sealed = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let bytes = match batch.content {
+                UnsealedContent::Open(mut builder, options) => builder.seal(&options, &mut self.compressor),
+                UnsealedContent::Sealed(bytes) => Ok(bytes),
+            };
+            if let Ok(bytes) = &bytes {
+                put(&mut request, batch.topic, batch.partition, bytes.clone());
+            }
+            sealed.push(bytes);
+        }
+        self.shared.lock().machine.on_sealed(token, sealed);
+        if request.topic_data.is_empty() {
+            return;
+        }
+        let options = SendOptions {
+            versions: versions_up_to::<ProduceRequest>(MAX_PRODUCE_VERSION),
+            expects_answer: self.shared.settings.acks != Acks::None,
+            timeout: self.shared.settings.request_timeout,
+        };
+        let shared = Arc::clone(&self.shared);
+        let reply = Box::new(move |result| shared.on_produced(token, result));
+        let pool = &self.shared.client.shared.pool;
+        pool.send(Peer::Node(node), Lane::Produce, Box::new(request), options, reply);
+    }
+
+    fn ask_for_id(&mut self, token: Token, producer_id: i64, producer_epoch: i16) {
+        let mut request = InitProducerIdRequest::default();
+        request.transactional_id = None;
+        // Brokers before 2.5 cannot bump an epoch; there a new id does the same.
+        request.producer_id = ProducerId(producer_id);
+        request.producer_epoch = producer_epoch;
+        request.transaction_timeout_ms = i32::MAX;
+        let options = SendOptions {
+            versions: InitProducerIdRequest::VERSIONS,
+            expects_answer: true,
+            timeout: self.shared.settings.request_timeout,
+        };
+        let pool = &self.shared.client.shared.pool;
+        let peer = pool.any_peer(self.attempt);
+        self.attempt += 1;
+        let shared = Arc::clone(&self.shared);
+        let reply = Box::new(move |result: Result<Answer, RequestError>| {
+            let now = shared.now();
+            let result = result.and_then(decode::<InitProducerIdRequest>).map(|r| read_id(&r));
+            shared.lock().machine.on_init_producer_id(now, token, result);
+            shared.work.notify_one();
+        });
+        pool.send(peer, Lane::Control, Box::new(request), options, reply);
+    }
+}
+
+impl Shared {
+    /// A request has its answer. Runs on the connection's task, so that whoever waits is woken from there.
+    fn on_produced(&self, token: Token, result: Result<Answer, RequestError>) {
+        let response = match self.settings.acks {
+            Acks::None => result.map(|_| ProduceResponse::default()),
+            _ => result.and_then(decode::<ProduceRequest>),
+        };
+        let now = self.now();
+        {
+            let mut state = self.lock();
+            state.machine.on_produced(now, token, response.as_ref().map_err(Clone::clone));
+        }
+        loop {
+            let Some(action) = self.lock().machine.take_result() else { break };
+            self.pass_on(action);
+        }
+        self.work.notify_one();
+    }
+
+    fn pass_on(&self, action: Action<Arc<BatchState>>) {
+        match action {
+            Action::Complete { tag, outcome } => tag.resolve(outcome),
+            Action::RefreshMetadata => self.client.shared.metadata.refresh(),
+            Action::MemoryFreed => self.progress.notify_waiters(),
+            _ => {}
+        }
+    }
+}
+
+fn decode<R: Request>(answer: Answer) -> Result<R::Response, RequestError> {
+    let (response, _) =
+        R::Response::decode_prefix(&answer.body, answer.version).map_err(RequestError::Decode)?;
+    Ok(response)
+}
+
+fn read_id(response: &InitProducerIdResponse) -> Result<(i64, i16), ErrorCode> {
+    ErrorCode(response.error_code).into_result()?;
+    Ok((response.producer_id.0, response.producer_epoch))
+}
+
+fn put(
+    request: &mut ProduceRequest,
+    topic: ottla_protocol::types::TopicName,
+    partition: i32,
+    records: Bytes,
+) {
+    let mut data = PartitionProduceData::default();
+    data.index = partition;
+    data.records = Some(records);
+    match request.topic_data.iter_mut().find(|known| known.name == topic) {
+        Some(known) => known.partition_data.push(data),
+        None => {
+            let mut fresh = TopicProduceData::default();
+            fresh.name = topic;
+            fresh.partition_data.push(data);
+            request.topic_data.push(fresh);
+        }
+    }
+}
+
+fn millis(duration: std::time::Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,172 @@
+//! Fetch, v4 to v18 (topic ids from v13; the current leader in errors from v12, where it lives from v16 on).
+//!
+//! Answers when `min_bytes` are there, when a partition has an error, or when `max_wait_ms` is over. Fetch sessions
+//! (KIP-227) are declined: session id 0 in the answer tells the client to send all partitions each time.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::message::VersionRange;
+use ottla_protocol::messages::fetch_request::{FetchPartition, FetchRequest};
+use ottla_protocol::messages::fetch_response::{
+    FetchResponse, FetchableTopicResponse, NodeEndpoint, PartitionData,
+};
+use ottla_protocol::types::{NodeId, Uuid};
+
+use crate::cluster::{Answer, Call, Cluster};
+use crate::connection::RequestId;
+use crate::fetching::WaitingFetch;
+use crate::now::millis;
+use crate::partition::Partition;
+use crate::topic::TopicKey;
+
+pub(crate) const VERSIONS: VersionRange = VersionRange::new(4, 18);
+
+/// The first version that names topics by id.
+const FIRST_VERSION_BY_ID: i16 = 13;
+/// The first version whose answer says where the current leader lives (KIP-951).
+const FIRST_VERSION_WITH_ENDPOINTS: i16 = 16;
+/// The most bytes of records in one answer, whatever the client allows (the broker's `fetch.max.bytes`).
+const MAX_RESPONSE_BYTES: i32 = 55 * 1024 * 1024;
+
+pub(crate) fn handle(cluster: &mut Cluster, call: &Call, request: FetchRequest) -> Answer<FetchResponse> {
+    if request.session_id != 0 && request.session_epoch > 0 {
+        // No session was ever given out.
+        let mut response = FetchResponse::default();
+        response.error_code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND.0;
+        return Answer::Now(response);
+    }
+    let wait = millis(request.max_wait_ms);
+    if wait.is_zero() || request.topics.is_empty() {
+        return Answer::Now(read(cluster, call, &request));
+    }
+    match outlook(cluster, call, &request) {
+        Outlook::Ready => Answer::Now(read(cluster, call, &request)),
+        Outlook::TooFew(watched) => {
+            let fetch = WaitingFetch { call: call.clone(), request, watched };
+            cluster.fetches.insert(fetch, call.now.instant + wait);
+            Answer::Later
+        }
+    }
+}
+
+/// Something happened to a partition that this fetch waits for.
+pub(crate) fn reconsider(cluster: &mut Cluster, id: RequestId) {
+    let Some(waiting) = cluster.fetches.find(id) else { return };
+    if let Outlook::Ready = outlook(cluster, &waiting.call, &waiting.request) {
+        finish(cluster, id);
+    }
+}
+
+/// Answers a waiting fetch with what there is.
+pub(crate) fn finish(cluster: &mut Cluster, id: RequestId) {
+    let Some(waiting) = cluster.fetches.remove(id) else { return };
+    let response = read(cluster, &waiting.call, &waiting.request);
+    cluster.respond(id, &response);
+}
+
+/// Whether an answer is due already.
+enum Outlook {
+    Ready,
+    /// Fewer than `min_bytes`; these partitions may bring more.
+    TooFew(Vec<(Uuid, i32)>),
+}
+
+fn outlook(cluster: &Cluster, call: &Call, request: &FetchRequest) -> Outlook {
+    let wanted = u64::try_from(request.min_bytes).unwrap_or(0);
+    let (mut bytes, mut watched) = (0u64, Vec::new());
+    for topic in &request.topics {
+        let key = TopicKey::of(call.version, FIRST_VERSION_BY_ID, &topic.topic, topic.topic_id);
+        let Some(found) = cluster.topics.find(&key) else { return Outlook::Ready };
+        for asked in &topic.partitions {
+            let Some(partition) = found.partition(asked.partition) else { return Outlook::Ready };
+            if check(call, partition, asked).is_err() {
+                return Outlook::Ready;
+            }
+            // A batch that is longer than the limit counts as one byte: it will be sent if it is the first.
+            let limit = u64::try_from(asked.partition_max_bytes).unwrap_or(0).max(1);
+            bytes += partition.log.bytes_from(asked.fetch_offset).min(limit);
+            watched.push((found.id, asked.partition));
+        }
+    }
+    if bytes >= wanted { Outlook::Ready } else { Outlook::TooFew(watched) }
+}
+
+fn read(cluster: &Cluster, call: &Call, request: &FetchRequest) -> FetchResponse {
+    let mut response = FetchResponse::default();
+    let mut left = usize::try_from(request.max_bytes.min(MAX_RESPONSE_BYTES)).unwrap_or(0);
+    let (mut is_empty, mut leaders) = (true, BTreeSet::new());
+    for topic in &request.topics {
+        let key = TopicKey::of(call.version, FIRST_VERSION_BY_ID, &topic.topic, topic.topic_id);
+        let found = cluster.topics.find(&key).ok_or(key.unknown());
+        let mut answer = FetchableTopicResponse::default();
+        answer.topic = topic.topic.clone();
+        answer.topic_id = topic.topic_id;
+        for asked in &topic.partitions {
+            let partition = found.and_then(|topic| {
+                topic.partition(asked.partition).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+            });
+            let data = partition
+                .and_then(|partition| {
+                    check(call, partition, asked)?;
+                    let limit = usize::try_from(asked.partition_max_bytes).unwrap_or(0).min(left);
+                    Ok(data(partition, asked, limit, is_empty))
+                })
+                .unwrap_or_else(|error| refuse(asked.partition, error, partition.ok()));
+            let size = data.records.as_ref().map_or(0, Bytes::len);
+            left = left.saturating_sub(size);
+            is_empty &= size == 0;
+            leaders.insert(data.current_leader.leader_id);
+            answer.partitions.push(data);
+        }
+        response.responses.push(answer);
+    }
+    if call.version >= FIRST_VERSION_WITH_ENDPOINTS {
+        response.node_endpoints = leaders.iter().filter_map(|id| endpoint(cluster, *id)).collect();
+    }
+    response
+}
+
+fn check(call: &Call, partition: &Partition, asked: &FetchPartition) -> Result<(), ErrorCode> {
+    partition.check_leader(call.node, asked.current_leader_epoch)?;
+    let readable = partition.log.start_offset()..=partition.high_watermark();
+    if readable.contains(&asked.fetch_offset) { Ok(()) } else { Err(ErrorCode::OFFSET_OUT_OF_RANGE) }
+}
+
+fn data(partition: &Partition, asked: &FetchPartition, limit: usize, at_least_one: bool) -> PartitionData {
+    let mut data = PartitionData::default();
+    data.partition_index = asked.partition;
+    data.high_watermark = partition.high_watermark();
+    data.last_stable_offset = partition.last_stable_offset();
+    data.log_start_offset = partition.log.start_offset();
+    // Null, as Kafka sends it to read_uncommitted consumers: no transaction can have been aborted.
+    data.aborted_transactions = None;
+    data.records = Some(partition.log.read(asked.fetch_offset, limit, at_least_one));
+    data
+}
+
+fn refuse(index: i32, error: ErrorCode, partition: Option<&Partition>) -> PartitionData {
+    let mut data = PartitionData::default();
+    data.partition_index = index;
+    data.error_code = error.0;
+    data.high_watermark = -1;
+    data.aborted_transactions = None;
+    data.records = Some(Bytes::new());
+    let moved = matches!(error, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH);
+    if let (true, Some(partition)) = (moved, partition) {
+        data.current_leader.leader_id = partition.leader;
+        data.current_leader.leader_epoch = partition.leader_epoch;
+    }
+    data
+}
+
+fn endpoint(cluster: &Cluster, id: NodeId) -> Option<NodeEndpoint> {
+    let node = cluster.nodes.get(&id)?;
+    let mut endpoint = NodeEndpoint::default();
+    endpoint.node_id = id;
+    endpoint.host = node.host.clone();
+    endpoint.port = i32::from(node.port);
+    endpoint.rack = node.rack.clone();
+    Some(endpoint)
+}

@@ -1,0 +1,37 @@
+//! InitProducerId, v0 to v5, for idempotent producers.
+//!
+//! Transactions are not served: a transactional id is answered with TRANSACTIONAL_ID_AUTHORIZATION_FAILED, which
+//! every client takes as final.
+
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::message::VersionRange;
+use ottla_protocol::messages::init_producer_id_request::InitProducerIdRequest;
+use ottla_protocol::messages::init_producer_id_response::InitProducerIdResponse;
+use ottla_protocol::types::ProducerId;
+
+use crate::cluster::{Answer, Call, Cluster};
+
+pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 5);
+
+pub(crate) fn handle(
+    cluster: &mut Cluster,
+    _call: &Call,
+    request: InitProducerIdRequest,
+) -> Answer<InitProducerIdResponse> {
+    let mut response = InitProducerIdResponse::default();
+    match request.transactional_id {
+        // Without a transactional id every request gets a new id, whatever id and epoch it names (KIP-360).
+        None => {
+            response.producer_id = ProducerId(cluster.next_producer_id);
+            cluster.next_producer_id += 1;
+        }
+        Some(id) => {
+            response.producer_epoch = -1;
+            response.error_code = match id.is_empty() {
+                true => ErrorCode::INVALID_REQUEST.0,
+                false => ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED.0,
+            };
+        }
+    }
+    Answer::Now(response)
+}

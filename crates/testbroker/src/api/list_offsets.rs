@@ -1,0 +1,88 @@
+//! ListOffsets, v1 to v11.
+
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::message::VersionRange;
+use ottla_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest};
+use ottla_protocol::messages::list_offsets_response::{
+    ListOffsetsPartitionResponse, ListOffsetsResponse, ListOffsetsTopicResponse,
+};
+
+use crate::cluster::{Answer, Call, Cluster};
+use crate::log::OffsetAt;
+use crate::partition::Partition;
+
+pub(crate) const VERSIONS: VersionRange = VersionRange::new(1, 11);
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+/// KIP-734, from v7 on.
+const MAX_TIMESTAMP: i64 = -3;
+/// The first offset on the broker's own disk (KIP-405), from v8 on: all of them are.
+const EARLIEST_LOCAL: i64 = -4;
+/// The last offset in tiered storage (KIP-1005), from v9 on: there is none.
+const LATEST_TIERED: i64 = -5;
+/// The first offset that tiered storage does not have yet (KIP-1023), from v11 on.
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
+/// The first version with leader epochs in its answer.
+const FIRST_VERSION_WITH_EPOCH: i16 = 4;
+
+pub(crate) fn handle(
+    cluster: &mut Cluster,
+    call: &Call,
+    request: ListOffsetsRequest,
+) -> Answer<ListOffsetsResponse> {
+    let mut response = ListOffsetsResponse::default();
+    for topic in request.topics {
+        let found = cluster.topics.named(&topic.name);
+        let mut answer = ListOffsetsTopicResponse::default();
+        for asked in &topic.partitions {
+            let result = found
+                .and_then(|topic| topic.partition(asked.partition_index))
+                .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+                .and_then(|partition| {
+                    partition.check_leader(call.node, asked.current_leader_epoch)?;
+                    look_up(call.version, partition, asked, request.isolation_level)
+                });
+            let mut row = ListOffsetsPartitionResponse::default();
+            row.partition_index = asked.partition_index;
+            match result {
+                Ok(Some(at)) => {
+                    row.offset = at.offset;
+                    row.timestamp = at.timestamp;
+                    if call.version >= FIRST_VERSION_WITH_EPOCH {
+                        row.leader_epoch = at.leader_epoch;
+                    }
+                }
+                // No record is that young: success without an offset.
+                Ok(None) => {}
+                Err(error) => row.error_code = error.0,
+            }
+            answer.partitions.push(row);
+        }
+        answer.name = topic.name;
+        response.topics.push(answer);
+    }
+    Answer::Now(response)
+}
+
+fn look_up(
+    version: i16,
+    partition: &Partition,
+    asked: &ListOffsetsPartition,
+    isolation_level: i8,
+) -> Result<Option<OffsetAt>, ErrorCode> {
+    let log = &partition.log;
+    let at = |offset, leader_epoch| Some(OffsetAt { offset, timestamp: -1, leader_epoch });
+    let start = || at(log.start_offset(), log.leader_epoch_of(log.start_offset()).unwrap_or(-1));
+    Ok(match asked.timestamp {
+        LATEST if isolation_level == 1 => at(partition.last_stable_offset(), partition.leader_epoch),
+        LATEST => at(partition.high_watermark(), partition.leader_epoch),
+        EARLIEST => start(),
+        MAX_TIMESTAMP if version >= 7 => log.max_timestamp(),
+        EARLIEST_LOCAL if version >= 8 => start(),
+        LATEST_TIERED if version >= 9 => at(-1, -1),
+        EARLIEST_PENDING_UPLOAD if version >= 11 => at(-1, -1),
+        timestamp if timestamp < 0 => return Err(ErrorCode::UNSUPPORTED_VERSION),
+        timestamp => log.first_at_or_after(timestamp),
+    })
+}

@@ -1,0 +1,128 @@
+//! Metadata, v0 to v13.
+//!
+//! A topic that is made on the way is answered at once; Kafka answers UNKNOWN_TOPIC_OR_PARTITION or
+//! LEADER_NOT_AVAILABLE until its leaders are elected.
+
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::message::VersionRange;
+use ottla_protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
+use ottla_protocol::messages::metadata_response::{
+    MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use ottla_protocol::types::{NodeIds, TopicName};
+
+use crate::cluster::{Answer, Call, Cluster};
+use crate::topic::{Topic, check_name};
+
+pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 13);
+
+/// The first version whose request can name topics by id (KIP-516).
+const FIRST_VERSION_BY_ID: i16 = 12;
+/// What anyone may do with a topic where nobody checks: READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE,
+/// DESCRIBE_CONFIGS and ALTER_CONFIGS as bits (KIP-430).
+const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
+/// The same for the cluster: CREATE, ALTER, DESCRIBE, CLUSTER_ACTION, DESCRIBE_CONFIGS, ALTER_CONFIGS and
+/// IDEMPOTENT_WRITE.
+pub(crate) const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
+
+pub(crate) fn handle(
+    cluster: &mut Cluster,
+    call: &Call,
+    request: MetadataRequest,
+) -> Answer<MetadataResponse> {
+    let mut response = MetadataResponse::default();
+    let brokers = cluster.nodes.values().map(|node| {
+        let mut broker = MetadataResponseBroker::default();
+        broker.node_id = node.id;
+        broker.host = node.host.clone();
+        broker.port = i32::from(node.port);
+        broker.rack = node.rack.clone();
+        broker
+    });
+    response.brokers = brokers.collect();
+    response.cluster_id = Some(cluster.cluster_id.clone());
+    response.controller_id = cluster.controller();
+    if request.include_cluster_authorized_operations && (8..=10).contains(&call.version) {
+        response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+    }
+    let with_operations = request.include_topic_authorized_operations;
+    response.topics = match request.topics {
+        // v0 has no null: there an empty list asks for all topics.
+        Some(topics) if !topics.is_empty() || call.version > 0 => {
+            let create = request.allow_auto_topic_creation && cluster.settings.auto_create_topics_enable;
+            topics.iter().map(|topic| asked_for(cluster, call, topic, create, with_operations)).collect()
+        }
+        _ => cluster.topics.iter().map(|topic| describe(topic, with_operations)).collect(),
+    };
+    Answer::Now(response)
+}
+
+fn asked_for(
+    cluster: &mut Cluster,
+    call: &Call,
+    asked: &MetadataRequestTopic,
+    create: bool,
+    with_operations: bool,
+) -> MetadataResponseTopic {
+    let Some(name) = &asked.name else {
+        if call.version < FIRST_VERSION_BY_ID {
+            // The name cannot be null in the answer either.
+            return refuse(ErrorCode::INVALID_REQUEST, Some(TopicName::default()));
+        }
+        return match cluster.topics.with_id(asked.topic_id) {
+            Some(topic) => describe(topic, with_operations),
+            None => {
+                let mut unknown = refuse(ErrorCode::UNKNOWN_TOPIC_ID, None);
+                unknown.topic_id = asked.topic_id;
+                unknown
+            }
+        };
+    };
+    if let Some(topic) = cluster.topics.named(name) {
+        return describe(topic, with_operations);
+    }
+    if check_name(name).is_err() {
+        return refuse(ErrorCode::INVALID_TOPIC_EXCEPTION, Some(name.clone()));
+    }
+    if !create {
+        return refuse(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, Some(name.clone()));
+    }
+    match cluster.plan_topic(name, -1, -1) {
+        Ok(plan) => {
+            let id = cluster.add_topic(plan);
+            match cluster.topics.with_id(id) {
+                Some(topic) => describe(topic, with_operations),
+                None => refuse(ErrorCode::UNKNOWN_SERVER_ERROR, Some(name.clone())),
+            }
+        }
+        Err(error) => refuse(error.error, Some(name.clone())),
+    }
+}
+
+fn describe(topic: &Topic, with_operations: bool) -> MetadataResponseTopic {
+    let mut described = MetadataResponseTopic::default();
+    described.name = Some(topic.name.clone());
+    described.topic_id = topic.id;
+    described.is_internal = topic.is_internal();
+    if with_operations {
+        described.topic_authorized_operations = TOPIC_OPERATIONS;
+    }
+    let partitions = topic.partitions.iter().enumerate().map(|(index, partition)| {
+        let mut described = MetadataResponsePartition::default();
+        described.partition_index = index as i32;
+        described.leader_id = partition.leader;
+        described.leader_epoch = partition.leader_epoch;
+        described.replica_nodes = NodeIds::from(&partition.replicas[..]);
+        described.isr_nodes = NodeIds::from(&partition.isr[..]);
+        described
+    });
+    described.partitions = partitions.collect();
+    described
+}
+
+fn refuse(error: ErrorCode, name: Option<TopicName>) -> MetadataResponseTopic {
+    let mut refused = MetadataResponseTopic::default();
+    refused.error_code = error.0;
+    refused.name = name;
+    refused
+}

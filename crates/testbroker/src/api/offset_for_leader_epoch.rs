@@ -1,0 +1,58 @@
+//! OffsetForLeaderEpoch, v2 to v4: where consumers check that their position was not truncated (KIP-320).
+
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::message::VersionRange;
+use ottla_protocol::messages::offset_for_leader_epoch_request::OffsetForLeaderEpochRequest;
+use ottla_protocol::messages::offset_for_leader_epoch_response::{
+    EpochEndOffset, OffsetForLeaderEpochResponse, OffsetForLeaderTopicResult,
+};
+
+use crate::cluster::{Answer, Call, Cluster};
+use crate::partition::Partition;
+
+pub(crate) const VERSIONS: VersionRange = VersionRange::new(2, 4);
+
+pub(crate) fn handle(
+    cluster: &mut Cluster,
+    call: &Call,
+    request: OffsetForLeaderEpochRequest,
+) -> Answer<OffsetForLeaderEpochResponse> {
+    let mut response = OffsetForLeaderEpochResponse::default();
+    for topic in request.topics {
+        let found = cluster.topics.named(&topic.topic);
+        let mut answer = OffsetForLeaderTopicResult::default();
+        for asked in &topic.partitions {
+            let result = found
+                .and_then(|topic| topic.partition(asked.partition))
+                .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+                .and_then(|partition| {
+                    partition.check_leader(call.node, asked.current_leader_epoch)?;
+                    Ok(end_of(partition, asked.leader_epoch))
+                });
+            let mut row = EpochEndOffset::default();
+            row.partition = asked.partition;
+            match result {
+                Ok((leader_epoch, end_offset)) => {
+                    row.leader_epoch = leader_epoch;
+                    row.end_offset = end_offset;
+                }
+                Err(error) => row.error_code = error.0,
+            }
+            answer.partitions.push(row);
+        }
+        answer.topic = topic.topic;
+        response.topics.push(answer);
+    }
+    Answer::Now(response)
+}
+
+fn end_of(partition: &Partition, leader_epoch: i32) -> (i32, i64) {
+    if leader_epoch == partition.leader_epoch {
+        return (leader_epoch, partition.log.end_offset());
+    }
+    if leader_epoch < 0 || leader_epoch > partition.leader_epoch {
+        return (-1, -1);
+    }
+    // An epoch from before the log's start: what is left begins there.
+    partition.log.end_of_epoch(leader_epoch).unwrap_or((leader_epoch, partition.log.start_offset()))
+}

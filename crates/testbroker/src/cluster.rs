@@ -1,0 +1,281 @@
+//! The cluster: every decision of its brokers, without IO and without a clock.
+//!
+//! Requests and time go in ([`Cluster::handle`], [`Cluster::handle_timeout`]), [`Action`]s come out
+//! ([`Cluster::poll_action`]). After each call: drain the actions, then ask [`Cluster::next_timeout`].
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
+use ottla_protocol::frame::{FrameBuf, decode_request_header, encode_response};
+use ottla_protocol::message::Response;
+use ottla_protocol::types::{NodeId, Str, Uuid};
+
+use crate::api;
+use crate::config::{ClusterBuilder, Settings};
+use crate::connection::{Action, CloseReason, Connection, ConnectionId, Current, MAX_QUEUED, RequestId};
+use crate::fetching::WaitingFetches;
+use crate::groups::Groups;
+use crate::node::Node;
+use crate::now::{Instant, Now};
+use crate::random::Random;
+use crate::topic::Topics;
+
+/// The port of the first node until [`Cluster::advertise`] names another.
+const FIRST_PORT: u16 = 9092;
+
+/// A Kafka cluster as a state machine.
+#[derive(Debug)]
+pub struct Cluster {
+    pub(crate) settings: Settings,
+    pub(crate) cluster_id: Str,
+    pub(crate) nodes: BTreeMap<NodeId, Node>,
+    pub(crate) topics: Topics,
+    pub(crate) groups: Groups,
+    pub(crate) fetches: WaitingFetches,
+    pub(crate) random: Random,
+    pub(crate) next_producer_id: i64,
+    /// Bytes of all logs.
+    pub(crate) log_bytes: u64,
+    /// Partitions whose waiting fetches are to be looked at.
+    pub(crate) touched: BTreeSet<(Uuid, i32)>,
+    connections: BTreeMap<ConnectionId, Connection>,
+    next_connection: u64,
+    /// Connections that may have become free for their next request.
+    freed: VecDeque<ConnectionId>,
+    actions: VecDeque<Action>,
+}
+
+/// A request being handled: who sent what to whom, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) now: Now,
+    pub(crate) node: NodeId,
+    pub(crate) id: RequestId,
+    pub(crate) version: i16,
+    pub(crate) client_id: Str,
+    pub(crate) client_host: Str,
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub(crate) enum Answer<R> {
+    Now(R),
+    /// [`Cluster::respond`] will be called for it.
+    Later,
+    /// The request wants no answer.
+    Never,
+    Close(CloseReason),
+}
+
+impl Cluster {
+    /// Settings for a new cluster.
+    pub fn builder() -> ClusterBuilder {
+        ClusterBuilder::new()
+    }
+
+    pub(crate) fn new(settings: Settings) -> Self {
+        let mut random = Random::new(settings.seed);
+        let cluster_id = settings.cluster_id.clone().unwrap_or_else(|| random.uuid().to_string().into());
+        let nodes = (0..settings.nodes as u16).map(|n| {
+            let id = NodeId(i32::from(n) + 1);
+            (id, Node { id, host: format!("node-{id}").into(), port: FIRST_PORT + n, rack: None })
+        });
+        Self {
+            cluster_id,
+            nodes: nodes.collect(),
+            topics: Topics::default(),
+            groups: Groups::new(),
+            fetches: WaitingFetches::new(),
+            random,
+            next_producer_id: 1000,
+            log_bytes: 0,
+            touched: BTreeSet::new(),
+            connections: BTreeMap::new(),
+            next_connection: 0,
+            freed: VecDeque::new(),
+            actions: VecDeque::new(),
+            settings,
+        }
+    }
+
+    /// The ids of the nodes, from 1.
+    pub fn node_ids(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.nodes.keys().copied()
+    }
+
+    /// The node that clients take for the controller: the first.
+    pub(crate) fn controller(&self) -> NodeId {
+        self.nodes.keys().next().copied().unwrap_or(NodeId(-1))
+    }
+
+    /// The node that says it is to be reached at `host` and `port`.
+    pub fn node_at(&self, host: &str, port: u16) -> Option<NodeId> {
+        self.nodes.values().find(|node| node.host.as_str() == host && node.port == port).map(|node| node.id)
+    }
+
+    /// Where a node says that it can be reached (`advertised.listeners`). Until told otherwise, node 1 is at
+    /// `node-1:9092`, node 2 at `node-2:9093` and so on. An unknown node is ignored.
+    pub fn advertise(&mut self, node: NodeId, host: &str, port: u16) {
+        if let Some(node) = self.nodes.get_mut(&node) {
+            node.host = host.into();
+            node.port = port;
+        }
+    }
+
+    /// `host:port` of every node, with commas between: what clients call bootstrap servers.
+    pub fn bootstrap_servers(&self) -> String {
+        let addresses: Vec<_> =
+            self.nodes.values().map(|node| format!("{}:{}", node.host, node.port)).collect();
+        addresses.join(",")
+    }
+
+    /// A client has connected to `node`; `client_host` is its address as groups show it.
+    pub fn connect(&mut self, node: NodeId, client_host: &str) -> ConnectionId {
+        let id = ConnectionId(self.next_connection);
+        self.next_connection += 1;
+        let connection = Connection {
+            node,
+            client_host: client_host.into(),
+            current: None,
+            queued: VecDeque::new(),
+            requests: 0,
+        };
+        self.connections.insert(id, connection);
+        id
+    }
+
+    /// The connection is gone; answers to it will not be made.
+    pub fn disconnect(&mut self, connection: ConnectionId) {
+        let Some(gone) = self.connections.remove(&connection) else { return };
+        if let Some(current) = gone.current {
+            self.fetches.remove(RequestId { connection, sequence: current.sequence });
+        }
+    }
+
+    /// A request, without its size, has come in. Behind another one that is not answered yet it waits in line.
+    pub fn handle(&mut self, now: Now, connection: ConnectionId, frame: Bytes) {
+        let Some(state) = self.connections.get_mut(&connection) else { return };
+        if state.queued.len() == MAX_QUEUED {
+            self.close(connection, CloseReason::TooManyRequests);
+            return;
+        }
+        state.queued.push_back(frame);
+        self.freed.push_back(connection);
+        self.settle(now);
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some(request) = self.fetches.pop_due(now.instant) {
+            api::fetch::finish(self, request);
+        }
+        self.handle_group_timeouts(now);
+        self.settle(now);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        [self.fetches.next_timeout(), self.groups.next_timeout()].into_iter().flatten().min()
+    }
+
+    /// The next thing to do.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// Answers a request, unless its connection is gone.
+    pub(crate) fn respond<R: Response>(&mut self, request: RequestId, response: &R) {
+        if let Some(version) = self.version_of(request) {
+            self.respond_as(request, version, response);
+        }
+    }
+
+    /// Answers a request in another version than its own.
+    pub(crate) fn respond_as<R: Response>(&mut self, request: RequestId, version: i16, response: &R) {
+        let Some(current) = self.take_current(request) else { return };
+        let mut out = FrameBuf::new();
+        match encode_response(&mut out, response, version, current.correlation_id) {
+            Ok(()) => self.actions.push_back(Action::Respond(request.connection, out)),
+            Err(error) => {
+                let reason = CloseReason::Unencodable(format!("{}: {error}", R::NAME));
+                self.close(request.connection, reason);
+            }
+        }
+    }
+
+    /// Finishes what a request has started, until nothing can go on without time or new requests.
+    fn settle(&mut self, now: Now) {
+        loop {
+            if let Some(connection) = self.freed.pop_front() {
+                self.start_next(now, connection);
+            } else if let Some((topic, partition)) = self.touched.pop_first() {
+                for request in self.fetches.watching(topic, partition) {
+                    api::fetch::reconsider(self, request);
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Starts the next request of a connection that is free.
+    fn start_next(&mut self, now: Now, connection: ConnectionId) {
+        let Some(state) = self.connections.get_mut(&connection) else { return };
+        if state.current.is_some() {
+            return;
+        }
+        let Some(frame) = state.queued.pop_front() else { return };
+        let (header, body) = match decode_request_header(&frame) {
+            Ok(decoded) => decoded,
+            Err(error) => return self.close(connection, CloseReason::Undecodable(error)),
+        };
+        let sequence = state.requests;
+        state.requests += 1;
+        let version = header.request_api_version;
+        state.current = Some(Current { sequence, correlation_id: header.correlation_id, version });
+        let call = Call {
+            now,
+            node: state.node,
+            id: RequestId { connection, sequence },
+            version,
+            client_id: header.client_id.unwrap_or_default(),
+            client_host: state.client_host.clone(),
+        };
+        api::dispatch(self, &call, ottla_protocol::api::ApiKey(header.request_api_key), &body);
+    }
+
+    /// Ends a request with what its handler answered.
+    pub(crate) fn finish<R: Response>(&mut self, request: RequestId, answer: Answer<R>) {
+        match answer {
+            Answer::Now(response) => self.respond(request, &response),
+            Answer::Later => {}
+            Answer::Never => {
+                if self.take_current(request).is_some() {
+                    self.actions.push_back(Action::Proceed(request.connection));
+                }
+            }
+            Answer::Close(reason) => self.close(request.connection, reason),
+        }
+    }
+
+    pub(crate) fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
+        self.disconnect(connection);
+        self.actions.push_back(Action::Close(connection, reason));
+    }
+
+    /// The version of a request that is still to be answered.
+    pub(crate) fn version_of(&self, request: RequestId) -> Option<i16> {
+        let current = self.connections.get(&request.connection)?.current.as_ref()?;
+        (current.sequence == request.sequence).then_some(current.version)
+    }
+
+    /// Takes the request off its connection, which is then free for the next one.
+    fn take_current(&mut self, request: RequestId) -> Option<Current> {
+        let state = self.connections.get_mut(&request.connection)?;
+        let current = state.current.take_if(|current| current.sequence == request.sequence)?;
+        if !state.queued.is_empty() {
+            self.freed.push_back(request.connection);
+        }
+        Some(current)
+    }
+}

@@ -1,0 +1,113 @@
+//! All groups of the cluster, and which node coordinates which.
+
+use std::collections::BTreeMap;
+
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::types::{GroupId, NodeId};
+
+use crate::api;
+use crate::cluster::Cluster;
+use crate::group::{Group, Reply};
+use crate::now::{Instant, Now};
+use crate::timers::Timers;
+
+/// The most groups of a cluster. Before a new one is refused, those without members and offsets go.
+const MAX_GROUPS: usize = 10_000;
+/// Partitions of `__consumer_offsets` (`offsets.topic.num.partitions`), whose leaders coordinate.
+const OFFSETS_PARTITIONS: u32 = 50;
+
+/// The groups by id.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    by_id: BTreeMap<GroupId, Group>,
+    timers: Timers<GroupId>,
+}
+
+impl Groups {
+    pub(crate) fn new() -> Self {
+        Self { by_id: BTreeMap::new(), timers: Timers::new() }
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<&Group> {
+        self.by_id.get(id)
+    }
+
+    pub(crate) fn find_mut(&mut self, id: &str) -> Option<&mut Group> {
+        self.by_id.get_mut(id)
+    }
+
+    /// The group, made if need be; `None` if there are too many.
+    pub(crate) fn find_or_insert(&mut self, id: &GroupId) -> Option<&mut Group> {
+        if !self.by_id.contains_key(id) {
+            if self.by_id.len() >= MAX_GROUPS {
+                self.by_id.retain(|_, group| !group.is_disposable());
+            }
+            if self.by_id.len() >= MAX_GROUPS {
+                return None;
+            }
+            self.by_id.insert(id.detach(), Group::new());
+        }
+        self.by_id.get_mut(id)
+    }
+
+    pub(crate) fn remove(&mut self, id: &GroupId) {
+        self.by_id.remove(id);
+        self.timers.set(id, None);
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&GroupId, &Group)> {
+        self.by_id.iter()
+    }
+
+    pub(crate) fn forget_topic(&mut self, topic: &str) {
+        self.by_id.values_mut().for_each(|group| group.offsets.forget_topic(topic));
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+}
+
+impl Cluster {
+    /// The node that coordinates a group: Java's hash of its id over the partitions of `__consumer_offsets`, whose
+    /// leaders are the nodes in turn.
+    pub(crate) fn coordinator_of(&self, group: &str) -> NodeId {
+        let hash =
+            group.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+        // Kafka's `Utils.abs`, which keeps the smallest number from staying negative.
+        let partition = (hash & i32::MAX) as u32 % OFFSETS_PARTITIONS;
+        let at = partition as usize % self.nodes.len().max(1);
+        self.nodes.keys().nth(at).copied().unwrap_or(NodeId(-1))
+    }
+
+    /// Whether `node` coordinates the group and the group may have members.
+    pub(crate) fn check_group(&self, node: NodeId, group: &GroupId) -> Result<(), ErrorCode> {
+        if group.is_empty() {
+            return Err(ErrorCode::INVALID_GROUP_ID);
+        }
+        if self.coordinator_of(group) == node { Ok(()) } else { Err(ErrorCode::NOT_COORDINATOR) }
+    }
+
+    /// Sends what a group has to say and notes when it wants to be woken; to be called after each change of it.
+    pub(crate) fn settle_group(&mut self, id: &GroupId) {
+        let Some(group) = self.groups.by_id.get_mut(id) else { return };
+        let replies = group.take_replies();
+        let next = group.next_timeout();
+        self.groups.timers.set(id, next);
+        for reply in replies {
+            match reply {
+                Reply::Join(request, response) => api::join_group::reply(self, request, response),
+                Reply::Sync(request, response) => self.respond(request, &response),
+            }
+        }
+    }
+
+    pub(crate) fn handle_group_timeouts(&mut self, now: Now) {
+        while let Some(id) = self.groups.timers.pop_due(now.instant) {
+            if let Some(group) = self.groups.by_id.get_mut(&id) {
+                group.handle_timeout(now.instant);
+            }
+            self.settle_group(&id);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The cluster behind real connections: a lock around it, a clock for it, and the tasks that feed it.
+
+mod accept;
+mod connection;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use ottla_protocol::frame::FrameBuf;
+use ottla_protocol::types::NodeId;
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::cluster::Cluster;
+use crate::connection::{Action, CloseReason, ConnectionId};
+use crate::now::{Instant, Now};
+
+pub(crate) use accept::accept;
+pub(crate) use connection::serve;
+
+/// What a connection's task is to do next.
+#[derive(Debug)]
+pub(crate) enum Output {
+    Send(FrameBuf),
+    Proceed,
+    Close(CloseReason),
+}
+
+/// What all tasks of a server share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    /// The cluster wants to be woken earlier than before.
+    earlier: Notify,
+    started: tokio::time::Instant,
+    started_unix_ms: i64,
+    pub(crate) max_frame_size: usize,
+}
+
+#[derive(Debug)]
+struct State {
+    cluster: Cluster,
+    /// One output per request, and a connection has one request at a time: the channels stay short.
+    outputs: BTreeMap<ConnectionId, mpsc::UnboundedSender<Output>>,
+    /// What the timer task sleeps until.
+    armed: Option<Instant>,
+}
+
+/// Held by every task: tells it to end, and tells the server that it has.
+#[derive(Clone, Debug)]
+pub(crate) struct Lifeline {
+    pub(crate) ended: watch::Receiver<()>,
+    /// Dropped with the task.
+    pub(crate) _alive: mpsc::Sender<()>,
+}
+
+impl Lifeline {
+    /// Completes when the server ends.
+    pub(crate) async fn ended(&mut self) {
+        // Nothing is ever sent: an error means that the server dropped the other end.
+        while self.ended.changed().await.is_ok() {}
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(cluster: Cluster, max_frame_size: usize) -> Self {
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Self {
+            state: Mutex::new(State { cluster, outputs: BTreeMap::new(), armed: None }),
+            earlier: Notify::new(),
+            started: tokio::time::Instant::now(),
+            started_unix_ms: i64::try_from(unix.as_millis()).unwrap_or(i64::MAX),
+            max_frame_size,
+        }
+    }
+
+    /// Does something with the cluster and then what the cluster wants done.
+    pub(crate) fn with<R>(&self, act: impl FnOnce(&mut Cluster, Now) -> R) -> R {
+        let now = self.now();
+        let mut state = self.lock();
+        let result = act(&mut state.cluster, now);
+        state.deliver();
+        let next = state.cluster.next_timeout();
+        if next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
+            self.earlier.notify_one();
+        }
+        result
+    }
+
+    fn connect(&self, node: NodeId, client_host: &str) -> (ConnectionId, mpsc::UnboundedReceiver<Output>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut state = self.lock();
+        let id = state.cluster.connect(node, client_host);
+        state.outputs.insert(id, sender);
+        (id, receiver)
+    }
+
+    fn disconnect(&self, connection: ConnectionId) {
+        let mut state = self.lock();
+        state.cluster.disconnect(connection);
+        state.outputs.remove(&connection);
+    }
+
+    fn handle(&self, connection: ConnectionId, frame: Bytes) {
+        self.with(|cluster, now| cluster.handle(now, connection, frame));
+    }
+
+    fn now(&self) -> Now {
+        let elapsed = self.started.elapsed();
+        Now::new(Instant::default(), self.started_unix_ms) + elapsed
+    }
+
+    /// Notes what the timer task will sleep until, and says it.
+    fn arm(&self) -> Option<tokio::time::Instant> {
+        let mut state = self.lock();
+        state.armed = state.cluster.next_timeout();
+        state.armed.map(|at| self.started + Duration::from_micros(at.as_micros()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock is a bug of the test broker; the others should still be able to see what happened.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn deliver(&mut self) {
+        while let Some(action) = self.cluster.poll_action() {
+            let (connection, output) = match action {
+                Action::Respond(connection, frame) => (connection, Output::Send(frame)),
+                Action::Proceed(connection) => (connection, Output::Proceed),
+                Action::Close(connection, reason) => (connection, Output::Close(reason)),
+            };
+            if let Some(sender) = self.outputs.get(&connection) {
+                // Without a receiver the connection is ending already.
+                let _ = sender.send(output);
+            }
+        }
+    }
+}
+
+/// Wakes the cluster when it wants to be.
+pub(crate) async fn drive(shared: Arc<Shared>, mut lifeline: Lifeline) {
+    loop {
+        let next = shared.arm();
+        let due = async {
+            match next {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = lifeline.ended() => return,
+            () = shared.earlier.notified() => {}
+            () = due => shared.with(Cluster::handle_timeout),
+        }
+    }
+}

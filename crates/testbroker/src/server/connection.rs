@@ -1,0 +1,123 @@
+//! One connection: frames in, answers out, one request at a time.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use ottla_protocol::frame::{FrameBuf, split_frame};
+use ottla_protocol::types::NodeId;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+
+use super::{Lifeline, Output, Shared};
+use crate::connection::ConnectionId;
+
+/// How much is read at a time, in bytes.
+const READ_CHUNK: usize = 16 * 1024;
+/// How much is read ahead while a request is being answered, in bytes: enough to see the peer hang up, and for the
+/// next few requests.
+const READ_AHEAD: usize = 64 * 1024;
+/// Answers up to this many bytes are written in one piece; larger ones share their batches instead.
+const COPY_UP_TO: usize = 64 * 1024;
+
+/// Serves a connection until the peer, the cluster or the server ends it.
+pub(crate) async fn serve<S>(
+    shared: Arc<Shared>,
+    node: NodeId,
+    client_host: &str,
+    stream: S,
+    mut lifeline: Lifeline,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (id, outputs) = shared.connect(node, client_host);
+    // Also when the task is cancelled.
+    let _registered = Registered { shared: &shared, id };
+    let mut session =
+        Session { shared: &shared, id, outputs, stream, buffer: BytesMut::new(), at_end: false };
+    let result = tokio::select! {
+        biased;
+        () = lifeline.ended() => return,
+        result = session.run() => result,
+    };
+    if let Err(error) = result {
+        tracing::debug!(%node, client_host, %error, "connection ended");
+    }
+}
+
+struct Registered<'a> {
+    shared: &'a Shared,
+    id: ConnectionId,
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.shared.disconnect(self.id);
+    }
+}
+
+struct Session<'a, S> {
+    shared: &'a Shared,
+    id: ConnectionId,
+    outputs: mpsc::UnboundedReceiver<Output>,
+    stream: S,
+    /// What has been read and not been handled.
+    buffer: BytesMut,
+    /// The peer will send no more. It may still wait for an answer.
+    at_end: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
+    async fn run(&mut self) -> io::Result<()> {
+        loop {
+            match split_frame(&mut self.buffer, self.shared.max_frame_size) {
+                Ok(Some(frame)) => {
+                    self.shared.handle(self.id, frame);
+                    match self.output().await? {
+                        Some(Output::Send(frame)) => self.send(frame).await?,
+                        Some(Output::Proceed) => {}
+                        Some(Output::Close(reason)) => return Err(io::Error::other(reason.to_string())),
+                        None => return Ok(()),
+                    }
+                }
+                Ok(None) if self.at_end => return Ok(()),
+                Ok(None) => self.read().await?,
+                Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+            }
+        }
+    }
+
+    /// Waits for what the cluster says to the request, reading ahead.
+    async fn output(&mut self) -> io::Result<Option<Output>> {
+        loop {
+            let room = READ_AHEAD.saturating_sub(self.buffer.len()).min(READ_CHUNK);
+            if room == 0 || self.at_end {
+                return Ok(self.outputs.recv().await);
+            }
+            self.buffer.reserve(READ_CHUNK);
+            tokio::select! {
+                biased;
+                output = self.outputs.recv() => return Ok(output),
+                read = self.stream.read_buf(&mut self.buffer) => self.at_end = read? == 0,
+            }
+        }
+    }
+
+    async fn read(&mut self) -> io::Result<()> {
+        // The buffer grows with what has arrived, never with what a size in front of it claims.
+        self.buffer.reserve(READ_CHUNK);
+        self.at_end = self.stream.read_buf(&mut self.buffer).await? == 0;
+        Ok(())
+    }
+
+    async fn send(&mut self, frame: FrameBuf) -> io::Result<()> {
+        if frame.total_len() <= COPY_UP_TO {
+            self.stream.write_all(&frame.into_bytes()).await?;
+        } else {
+            for piece in frame.into_pieces() {
+                self.stream.write_all(&piece).await?;
+            }
+        }
+        self.stream.flush().await
+    }
+}

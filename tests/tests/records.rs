@@ -1,0 +1,208 @@
+//! Rules that hold for any bytes and any records: no panic, no output past the limit, nothing lost.
+//!
+//! Seeded loops: a failure names its seed and round.
+
+use bytes::Bytes;
+use ottla_protocol::compression::{Compression, CompressionLevel, Compressor, Decompressor};
+use ottla_protocol::records::{
+    Batch, BatchBuilder, BatchRecords, ControlRecord, Cursor, Header, Recompressor, RecordSet, SealOptions,
+};
+
+const LIMIT: usize = 1 << 20;
+
+/// splitmix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+
+    fn bytes(&mut self, most: usize) -> Vec<u8> {
+        let length = self.below(most + 1);
+        let mask = if self.below(2) == 0 { 0xff } else { 0x03 };
+        (0..length).map(|_| self.next() as u8 & mask).collect()
+    }
+
+    fn maybe_bytes(&mut self, most: usize) -> Option<Vec<u8>> {
+        (self.below(4) != 0).then(|| self.bytes(most))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Owned {
+    delta: u32,
+    timestamp: i64,
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+    headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+fn random_records(random: &mut Random) -> Vec<Owned> {
+    let mut delta = 0;
+    (0..=random.below(20))
+        .map(|_| {
+            delta += 1 + if random.below(5) == 0 { random.below(1 << 20) as u32 } else { 0 };
+            let wild = random.below(10) == 0;
+            let value_size = if random.below(20) == 0 { 20_000 } else { 100 };
+            Owned {
+                delta,
+                timestamp: if wild {
+                    random.next() as i64
+                } else {
+                    1_700_000_000_000 + random.below(1 << 20) as i64
+                },
+                key: random.maybe_bytes(30),
+                value: random.maybe_bytes(value_size),
+                headers: (0..random.below(4).saturating_sub(1))
+                    .map(|_| (format!("h{}", random.below(3)), random.maybe_bytes(200)))
+                    .collect(),
+            }
+        })
+        .collect()
+}
+
+fn build(records: &[Owned], options: &SealOptions, compressor: &mut Compressor) -> Bytes {
+    let mut builder = BatchBuilder::new();
+    for record in records {
+        let headers = record.headers.iter().map(|(key, value)| Header::new(key, value.as_deref()));
+        let (key, value) = (record.key.as_deref(), record.value.as_deref());
+        builder.append_at(record.delta, record.timestamp, key, value, headers).expect("append");
+    }
+    builder.seal(options, compressor).expect("seal")
+}
+
+fn read(records: &BatchRecords, base_offset: i64) -> Vec<Owned> {
+    let owned = |record: ottla_protocol::records::Record<'_>| Owned {
+        delta: u32::try_from(record.offset - base_offset).expect("a delta"),
+        timestamp: record.timestamp,
+        key: record.key.map(<[u8]>::to_vec),
+        value: record.value.map(<[u8]>::to_vec),
+        headers: record
+            .headers
+            .map(|header| (header.key().expect("utf-8").to_owned(), header.value().map(<[u8]>::to_vec)))
+            .collect(),
+    };
+    records.iter().map(|record| owned(record.expect("well formed"))).collect()
+}
+
+fn random_options(random: &mut Random) -> SealOptions {
+    let codecs: Vec<_> = Compression::ALL.into_iter().filter(|codec| codec.is_available()).collect();
+    let mut options = SealOptions::default();
+    options.compression = codecs[random.below(codecs.len())];
+    options.base_offset = random.below(1 << 40) as i64;
+    options.producer_id = random.below(1000) as i64 - 1;
+    options.transactional = random.below(2) == 0;
+    options
+}
+
+#[test]
+fn whatever_is_built_is_read_back() {
+    let (mut compressor, mut recompressor) = (Compressor::new(), Recompressor::new(LIMIT));
+    for seed in 0..500 {
+        let mut random = Random(seed);
+        let records = random_records(&mut random);
+        let options = random_options(&mut random);
+        let bytes = build(&records, &options, &mut compressor);
+        let batch = RecordSet::new(bytes).next().expect("a batch").expect("whole");
+        let read_back = read(&batch.records(LIMIT).expect("records"), options.base_offset);
+        assert_eq!(read_back, records, "seed {seed}");
+        let to = random_options(&mut random).compression;
+        let other = recompressor.recompress(&batch, to, CompressionLevel::DEFAULT).expect("recompress");
+        let other = RecordSet::new(other).next().expect("a batch").expect("whole");
+        let read_back = read(&other.records(LIMIT).expect("records"), options.base_offset);
+        assert_eq!(read_back, records, "seed {seed} recompressed to {to}");
+    }
+}
+
+/// Reads everything that can be read of `bytes`.
+fn exhaust(bytes: &Bytes, decompressor: &mut Decompressor, limit: usize) {
+    for batch in RecordSet::new(bytes.clone()).verify_crc(false).flatten() {
+        exhaust_batch(&batch, decompressor, limit);
+    }
+    for error in RecordSet::new(bytes.clone()).filter_map(Result::err) {
+        assert!(!error.to_string().is_empty());
+    }
+}
+
+fn exhaust_batch(batch: &Batch, decompressor: &mut Decompressor, limit: usize) {
+    let Ok(records) = batch.records_with(decompressor, limit) else { return };
+    assert!(records.data().len() <= limit.max(batch.size_in_bytes()));
+    let (mut cursor, mut count) = (Cursor::new(), 0);
+    for record in &records {
+        let span = cursor.next_span(&records).expect("as many spans as records");
+        let (Ok(record), Ok(span)) = (record, span) else { continue };
+        assert_eq!(record.value, span.record(&records).value);
+        assert_eq!(record.headers.count(), record.headers.len());
+        let _ = (ControlRecord::parse(&record), records.sequence_of(record.offset));
+        count += 1;
+    }
+    assert!(count <= records.len());
+}
+
+#[test]
+fn mutated_batches_never_panic_nor_pass_the_limit() {
+    let (mut compressor, mut decompressor) = (Compressor::new(), Decompressor::new());
+    for seed in 0..300 {
+        let mut random = Random(1 << 32 | seed);
+        let records = random_records(&mut random);
+        let options = random_options(&mut random);
+        let bytes = build(&records, &options, &mut compressor);
+        for _ in 0..100 {
+            let mut damaged = bytes.to_vec();
+            for _ in 0..=random.below(3) {
+                let position = random.below(damaged.len());
+                damaged[position] = match random.below(4) {
+                    0 => 0,
+                    1 => 0xff,
+                    2 => damaged[position] ^ 1 << random.below(8),
+                    _ => random.next() as u8,
+                };
+            }
+            if random.below(4) == 0 {
+                damaged.truncate(random.below(damaged.len() + 1));
+            }
+            exhaust(&damaged.into(), &mut decompressor, 50_000);
+        }
+    }
+}
+
+#[test]
+fn random_bytes_never_panic_in_any_codec_or_magic() {
+    let mut decompressor = Decompressor::new();
+    let starts: [&[u8]; 5] = [
+        &[0x1f, 0x8b, 8, 0],
+        b"\x82SNAPPY\0",
+        &[4, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82],
+        &[0x28, 0xb5, 0x2f, 0xfd],
+        &[],
+    ];
+    for seed in 0..20_000 {
+        let mut random = Random(2 << 32 | seed);
+        let mut data = starts[random.below(starts.len())].to_vec();
+        data.extend_from_slice(&random.bytes(300));
+        for codec in Compression::ALL {
+            for limit in [0, 1000] {
+                if let Ok(output) = decompressor.decompress(codec, &data, limit) {
+                    assert!(output.len() <= limit && output.capacity() <= limit + 1024, "seed {seed}");
+                }
+                let _ = decompressor.decompress_magic_0(codec, &data, limit);
+            }
+        }
+        let mut set = random.bytes(300);
+        if set.len() > 17 {
+            let size = set.len() as i32 - 12;
+            set[8..12].copy_from_slice(&size.to_be_bytes());
+            set[16] = random.below(4) as u8;
+        }
+        exhaust(&set.into(), &mut decompressor, 1000);
+    }
+}
