@@ -254,6 +254,11 @@ impl ClassicGroup {
         }
     }
 
+    /// The group's name.
+    pub fn group_id(&self) -> &GroupId {
+        &self.config.group_id
+    }
+
     /// Where the member stands.
     pub fn state(&self) -> ClassicState {
         self.state
