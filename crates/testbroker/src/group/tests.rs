@@ -91,7 +91,12 @@ impl World {
         request
     }
 
-    fn sync(&mut self, id: &MemberId, generation_id: i32, assignments: &[(&MemberId, &'static str)]) -> RequestId {
+    fn sync(
+        &mut self,
+        id: &MemberId,
+        generation_id: i32,
+        assignments: &[(&MemberId, &'static str)],
+    ) -> RequestId {
         let request = self.next_request();
         let assignments = assignments.iter();
         let syncing = Syncing {
@@ -117,7 +122,8 @@ impl World {
     }
 
     fn joined(&mut self, request: RequestId) -> Option<JoinGroupResponse> {
-        let at = self.replies.iter().position(|reply| matches!(reply, Reply::Join(id, _) if *id == request))?;
+        let at =
+            self.replies.iter().position(|reply| matches!(reply, Reply::Join(id, _) if *id == request))?;
         match self.replies.remove(at) {
             Reply::Join(_, response) => Some(response),
             Reply::Sync(..) => None,
@@ -125,7 +131,8 @@ impl World {
     }
 
     fn synced(&mut self, request: RequestId) -> Option<SyncGroupResponse> {
-        let at = self.replies.iter().position(|reply| matches!(reply, Reply::Sync(id, _) if *id == request))?;
+        let at =
+            self.replies.iter().position(|reply| matches!(reply, Reply::Sync(id, _) if *id == request))?;
         match self.replies.remove(at) {
             Reply::Sync(_, response) => Some(response),
             Reply::Join(..) => None,
