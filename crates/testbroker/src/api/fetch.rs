@@ -25,6 +25,8 @@ pub(crate) const VERSIONS: VersionRange = VersionRange::new(4, 18);
 
 /// The first version that names topics by id.
 const FIRST_VERSION_BY_ID: i16 = 13;
+/// The first version whose answer tells the current leader (KIP-595).
+const FIRST_VERSION_WITH_LEADER: i16 = 12;
 /// The first version whose answer says where the current leader lives (KIP-951).
 const FIRST_VERSION_WITH_ENDPOINTS: i16 = 16;
 /// The most bytes of records in one answer, whatever the client allows (the broker's `fetch.max.bytes`).
@@ -113,7 +115,7 @@ fn read(cluster: &Cluster, call: &Call, request: &FetchRequest) -> FetchResponse
                     let limit = usize::try_from(asked.partition_max_bytes).unwrap_or(0).min(left);
                     Ok(data(partition, asked, limit, is_empty))
                 })
-                .unwrap_or_else(|error| refuse(asked.partition, error, partition.ok()));
+                .unwrap_or_else(|error| refuse(call.version, asked.partition, error, partition.ok()));
             let size = data.records.as_ref().map_or(0, Bytes::len);
             left = left.saturating_sub(size);
             is_empty &= size == 0;
@@ -146,14 +148,15 @@ fn data(partition: &Partition, asked: &FetchPartition, limit: usize, at_least_on
     data
 }
 
-fn refuse(index: i32, error: ErrorCode, partition: Option<&Partition>) -> PartitionData {
+fn refuse(version: i16, index: i32, error: ErrorCode, partition: Option<&Partition>) -> PartitionData {
     let mut data = PartitionData::default();
     data.partition_index = index;
     data.error_code = error.0;
     data.high_watermark = -1;
     data.aborted_transactions = None;
     data.records = Some(Bytes::new());
-    let moved = matches!(error, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH);
+    let moved = version >= FIRST_VERSION_WITH_LEADER
+        && matches!(error, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH);
     if let (true, Some(partition)) = (moved, partition) {
         data.current_leader.leader_id = partition.leader;
         data.current_leader.leader_epoch = partition.leader_epoch;
