@@ -264,6 +264,68 @@ fn a_fetch_of_max_bytes_always_brings_one_batch() {
 }
 
 #[test]
+fn a_fetch_session_carries_only_what_changes() {
+    let (mut rig, connection) = rig_with_topic(3);
+    let mut request = fetch_request("t", 0, 0, Duration::ZERO);
+    let mut second = request.topics[0].partitions[0].clone();
+    second.partition = 1;
+    request.topics[0].partitions.push(second);
+    request.session_epoch = 0;
+    let response = rig.call(connection, 12, &request);
+    let id = response.session_id;
+    assert!(id > 0);
+    assert_eq!(response.responses[0].partitions.len(), 2, "all of them the first time");
+    // Nothing named, nothing new.
+    let mut next = FetchRequest::default();
+    (next.session_id, next.session_epoch, next.min_bytes) = (id, 1, 1);
+    assert_eq!(rig.call(connection, 12, &next).responses.len(), 0);
+    // The append to a partition of the session wakes a fetch that names none.
+    let producer = rig.connect(1);
+    (next.session_epoch, next.max_wait_ms) = (2, 500);
+    next.max_bytes = 1 << 20;
+    let waiting = rig.send(connection, 12, &next);
+    rig.produce(producer, "t", 1, batch(&["v"]));
+    let response = rig.answer::<FetchRequest>(&waiting).expect("woken");
+    assert_eq!(response.responses[0].partitions.len(), 1);
+    assert_eq!(response.responses[0].partitions[0].partition_index, 1);
+    // A position moves, a partition is forgotten, another one comes.
+    let mut changed = fetch_request("t", 1, 1, Duration::ZERO);
+    let mut third = changed.topics[0].partitions[0].clone();
+    (third.partition, third.fetch_offset) = (2, 0);
+    changed.topics[0].partitions.push(third);
+    let mut forgotten = ottla_protocol::messages::fetch_request::ForgottenTopic::default();
+    forgotten.topic = "t".into();
+    forgotten.partitions = vec![0].into();
+    changed.forgotten_topics_data.push(forgotten);
+    (changed.session_id, changed.session_epoch) = (id, 3);
+    let response = rig.call(connection, 12, &changed);
+    let indexes: Vec<_> = response.responses[0].partitions.iter().map(|row| row.partition_index).collect();
+    assert_eq!(indexes, [2], "the new one, and no news of the other");
+    rig.produce(producer, "t", 0, batch(&["v"]));
+    (next.session_epoch, next.max_wait_ms) = (4, 0);
+    assert_eq!(rig.call(connection, 12, &next).responses.len(), 0, "forgotten");
+}
+
+#[test]
+fn a_fetch_session_is_refused_to_those_who_lost_track() {
+    let (mut rig, connection) = rig_with_topic(1);
+    let mut request = fetch_request("t", 0, 0, Duration::ZERO);
+    request.session_epoch = 0;
+    let id = rig.call(connection, 12, &request).session_id;
+    let mut check = |node_connection, version, session_id, epoch, expected: ErrorCode| {
+        let mut request = FetchRequest::default();
+        (request.session_id, request.session_epoch) = (session_id, epoch);
+        let response = rig.call(node_connection, version, &request);
+        assert_eq!(ErrorCode(response.error_code), expected);
+    };
+    check(connection, 12, id, 2, ErrorCode::INVALID_FETCH_SESSION_EPOCH);
+    check(connection, 13, id, 1, ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
+    check(connection, 12, id ^ 1, 1, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+    check(connection, 12, id, -1, ErrorCode::NONE);
+    check(connection, 12, id, 1, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+}
+
+#[test]
 fn a_retry_of_an_idempotent_batch_is_written_once() {
     let (mut rig, connection) = rig_with_topic(1);
     let sealed = |epoch, sequence| batch_with(&[(START_MS, "v")], &idempotent(77, epoch, sequence));

@@ -1,7 +1,6 @@
 //! Fetch, v4 to v18 (topic ids from v13; the current leader in errors from v12, where it lives from v16 on).
 //!
-//! Answers when `min_bytes` are there, when a partition has an error, or when `max_wait_ms` is over. Fetch sessions
-//! (KIP-227) are declined: session id 0 in the answer tells the client to send all partitions each time.
+//! Answers when `min_bytes` are there, when a partition has an error, or when `max_wait_ms` is over.
 
 use std::collections::BTreeSet;
 
@@ -16,6 +15,7 @@ use ottla_protocol::types::{NodeId, Uuid};
 
 use crate::cluster::{Answer, Call, Cluster};
 use crate::connection::RequestId;
+use crate::fetch_session::FetchContext;
 use crate::fetching::WaitingFetch;
 use crate::now::millis;
 use crate::partition::Partition;
@@ -32,21 +32,30 @@ const FIRST_VERSION_WITH_ENDPOINTS: i16 = 16;
 /// The most bytes of records in one answer, whatever the client allows (the broker's `fetch.max.bytes`).
 const MAX_RESPONSE_BYTES: i32 = 55 * 1024 * 1024;
 
-pub(crate) fn handle(cluster: &mut Cluster, call: &Call, request: FetchRequest) -> Answer<FetchResponse> {
-    if request.session_id != 0 && request.session_epoch > 0 {
-        // No session was ever given out.
-        let mut response = FetchResponse::default();
-        response.error_code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND.0;
-        return Answer::Now(response);
-    }
+pub(crate) fn handle(cluster: &mut Cluster, call: &Call, mut request: FetchRequest) -> Answer<FetchResponse> {
+    let opened = cluster.fetch_sessions.open(
+        call.node,
+        call.now.instant,
+        &mut cluster.random,
+        call.version >= FIRST_VERSION_BY_ID,
+        &mut request,
+    );
+    let context = match opened {
+        Ok(context) => context,
+        Err(error) => {
+            let mut response = FetchResponse::default();
+            response.error_code = error.0;
+            return Answer::Now(response);
+        }
+    };
     let wait = millis(request.max_wait_ms);
     if wait.is_zero() || request.topics.is_empty() {
-        return Answer::Now(read(cluster, call, &request));
+        return Answer::Now(answer(cluster, call, &request, context));
     }
     match outlook(cluster, call, &request) {
-        Outlook::Ready => Answer::Now(read(cluster, call, &request)),
+        Outlook::Ready => Answer::Now(answer(cluster, call, &request, context)),
         Outlook::TooFew(watched) => {
-            let fetch = WaitingFetch { call: call.clone(), request, watched };
+            let fetch = WaitingFetch { call: call.clone(), request, context, watched };
             cluster.fetches.insert(fetch, call.now.instant + wait);
             Answer::Later
         }
@@ -64,8 +73,19 @@ pub(crate) fn reconsider(cluster: &mut Cluster, id: RequestId) {
 /// Answers a waiting fetch with what there is.
 pub(crate) fn finish(cluster: &mut Cluster, id: RequestId) {
     let Some(waiting) = cluster.fetches.remove(id) else { return };
-    let response = read(cluster, &waiting.call, &waiting.request);
+    let response = answer(cluster, &waiting.call, &waiting.request, waiting.context);
     cluster.respond(id, &response);
+}
+
+fn answer(
+    cluster: &mut Cluster,
+    call: &Call,
+    request: &FetchRequest,
+    context: FetchContext,
+) -> FetchResponse {
+    let mut response = read(cluster, call, request);
+    cluster.fetch_sessions.close(call.node, context, &mut response);
+    response
 }
 
 /// Whether an answer is due already.
