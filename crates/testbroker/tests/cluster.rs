@@ -9,7 +9,7 @@ use ottla_protocol::api::ApiKey;
 use ottla_protocol::compression::Compression;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::frame::decode_response_header;
-use ottla_protocol::message::{Message, VersionRange};
+use ottla_protocol::message::{Message, Response, VersionRange};
 use ottla_protocol::messages::api_versions_request::ApiVersionsRequest;
 use ottla_protocol::messages::api_versions_response::ApiVersionsResponse;
 use ottla_protocol::messages::create_topics_request::{
@@ -62,9 +62,10 @@ fn an_unknown_version_of_api_versions_is_answered_with_version_0() {
     rig.cluster.handle(rig.now, connection, frame);
     let Some(Action::Respond(_, frame)) = rig.cluster.poll_action() else { panic!("an answer") };
     let frame = frame.into_bytes().slice(4..);
-    let (header, body) = decode_response_header::<ApiVersionsResponse>(&frame, 0).expect("a header");
+    let (correlation_id, body) =
+        decode_response_header(&frame, ApiVersionsResponse::header_version(0)).expect("a header");
     let response = ApiVersionsResponse::decode(&body, 0).expect("version 0");
-    assert_eq!(header.correlation_id, 5);
+    assert_eq!(correlation_id, 5);
     assert_eq!(response.error_code, ErrorCode::UNSUPPORTED_VERSION.0);
     let range = |row: &ottla_protocol::messages::api_versions_response::ApiVersion| {
         (row.api_key, row.min_version, row.max_version)

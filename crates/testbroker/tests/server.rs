@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use ottla_protocol::frame::{FrameBuf, decode_response_header, encode_request, split_frame};
-use ottla_protocol::message::{Message, Request};
+use ottla_protocol::message::{Message, Request, Response};
 use ottla_protocol::messages::api_versions_request::ApiVersionsRequest;
 use ottla_protocol::messages::metadata_request::MetadataRequest;
 use ottla_protocol::types::NodeId;
@@ -34,7 +34,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     async fn call<R: Request>(&mut self, version: i16, request: &R) -> R::Response {
         self.send(version, request).await;
         let frame = self.frame().await.expect("an answer");
-        let (_, body) = decode_response_header::<R::Response>(&frame, version).expect("a header");
+        let (_, body) =
+            decode_response_header(&frame, R::Response::header_version(version)).expect("a header");
         R::Response::decode(&body, version).expect("an answer")
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ottla_protocol::compression::{Compression, Compressor};
 use ottla_protocol::frame::{FrameBuf, decode_response_header, encode_request};
-use ottla_protocol::message::{Message, Request};
+use ottla_protocol::message::{Message, Request, Response};
 use ottla_protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use ottla_protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use ottla_protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
@@ -75,8 +75,9 @@ impl Rig {
             return None;
         }
         let frame = answers.remove(0);
-        let (header, body) = decode_response_header::<R::Response>(&frame, sent.version).expect("a header");
-        assert_eq!(header.correlation_id, sent.correlation_id, "answers in the order of the requests");
+        let (correlation_id, body) =
+            decode_response_header(&frame, R::Response::header_version(sent.version)).expect("a header");
+        assert_eq!(correlation_id, sent.correlation_id, "answers in the order of the requests");
         Some(R::Response::decode(&body, sent.version).expect("an answer of that version"))
     }
 
