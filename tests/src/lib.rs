@@ -1,3 +1,4 @@
 //! Cross-layer tests.
 
+pub mod memory_network;
 pub mod oracle;
