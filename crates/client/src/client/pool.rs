@@ -1,7 +1,8 @@
 //! Connections by node and lane.
 //!
 //! A broker answers one connection in order, so what may wait long (a fetch, a join) must not stand before what may
-//! not (a heartbeat): each kind of request has its lane. Connections are opened when they are first used.
+//! not (a heartbeat): each kind of request has its lane, and so has each consumer where its requests wait. Connections
+//! are opened when they are first used.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -24,13 +25,18 @@ use crate::address::Address;
 pub(crate) enum Lane {
     /// Metadata and whatever answers at once.
     Control,
-    /// A group's coordinator: joins wait, and heartbeats go around them in the broker's own way.
-    Coordinator,
+    /// A consumer's requests to its group's coordinator. A join waits for the other members, which may be consumers of
+    /// the same client.
+    Coordinator(Owner),
     /// Produce.
     Produce,
-    /// Fetch, which waits for data.
-    Fetch,
+    /// A consumer's fetches, which wait for data.
+    Fetch(Owner),
 }
+
+/// Who has lanes of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Owner(u64);
 
 pub(crate) struct PoolConfig {
     pub(crate) connector: Arc<dyn Connector>,
@@ -52,6 +58,7 @@ struct Inner {
     connections: BTreeMap<(Peer, Lane), Entry>,
     addresses: BTreeMap<NodeId, Address>,
     jitter: Jitter,
+    next_owner: u64,
     closed: bool,
 }
 
@@ -72,7 +79,7 @@ struct Entry {
 impl Pool {
     pub(crate) fn new(config: PoolConfig, bootstrap: Vec<Address>, clock: Clock, jitter: Jitter) -> Self {
         let (connections, addresses) = (BTreeMap::new(), BTreeMap::new());
-        let inner = Mutex::new(Inner { connections, addresses, jitter, closed: false });
+        let inner = Mutex::new(Inner { connections, addresses, jitter, next_owner: 0, closed: false });
         Self { config, bootstrap, clock, inner }
     }
 
@@ -109,6 +116,20 @@ impl Pool {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed
+    }
+
+    /// Someone who may have lanes, until [`forget`](Self::forget).
+    pub(crate) fn new_owner(&self) -> Owner {
+        let mut inner = self.lock();
+        inner.next_owner += 1;
+        Owner(inner.next_owner)
+    }
+
+    /// Closes the connections of lanes that nobody will use any more, once what is under way is done.
+    pub(crate) fn forget(&self, owner: Owner) {
+        self.lock()
+            .connections
+            .retain(|(_, lane), _| !matches!(lane, Lane::Coordinator(of) | Lane::Fetch(of) if *of == owner));
     }
 
     /// A broker to ask what any broker knows: one that is connected rather than one that is not, else one at random.

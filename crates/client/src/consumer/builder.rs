@@ -226,6 +226,7 @@ impl ConsumerBuilder {
         engine.positions.assign(&self.partitions);
         self.client.shared.metadata.want(&wanted);
         let shared = Arc::new(Shared {
+            owner: self.client.shared.pool.new_owner(),
             client: self.client,
             engine: Mutex::new(engine),
             work: Notify::new(),

@@ -36,18 +36,22 @@ enum Todo {
 }
 
 pub(super) fn spawn(shared: Arc<Shared>) {
-    tokio::spawn(run(shared));
+    tokio::spawn(async move {
+        run(&shared).await;
+        shared.client.shared.pool.forget(shared.owner);
+        // Whoever waits for something sees that it is over.
+        shared.ready.notify_one();
+    });
 }
 
-async fn run(shared: Arc<Shared>) {
+async fn run(shared: &Arc<Shared>) {
     let mut snapshots = shared.client.shared.metadata.watch();
     // Moves on to another broker when one does not answer.
     let mut attempt = 0;
     loop {
-        let next = perform(&shared, &mut attempt);
+        let next = perform(shared, &mut attempt);
         if shared.lock().has_left {
-            // Whoever waits for something sees that it is over.
-            return shared.ready.notify_one();
+            return;
         }
         let clock = shared.client.shared.pool.clock();
         let timer = sleep_until(clock.deadline(next.unwrap_or(Instant::from_start(Duration::MAX))));
@@ -56,7 +60,7 @@ async fn run(shared: Arc<Shared>) {
             () = shared.work.notified() => {}
             changed = snapshots.changed() => {
                 if changed.is_err() {
-                    return close(&shared);
+                    return close(shared);
                 }
                 let snapshot = Arc::clone(&snapshots.borrow_and_update());
                 shared.lock().on_snapshot(shared.now(), snapshot);
@@ -71,8 +75,6 @@ fn close(shared: &Shared) {
     let mut engine = shared.lock();
     engine.is_closing = true;
     engine.has_left = true;
-    drop(engine);
-    shared.ready.notify_one();
 }
 
 /// Does everything that is due, and says when to come back.
@@ -214,7 +216,13 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
                 drop(engine);
                 keep.work.notify_one();
             });
-            client.pool.send(Peer::Node(node_id), Lane::Fetch, Box::new(request), options, reply);
+            client.pool.send(
+                Peer::Node(node_id),
+                Lane::Fetch(shared.owner),
+                Box::new(request),
+                options,
+                reply,
+            );
         }
         Todo::ListOffsets { token, node_id, request, options } => {
             let reply: Reply = Box::new(move |result| {
@@ -244,7 +252,7 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
             });
             let options = options(request.versions(), timeout);
             let request: Box<dyn Encodable> = Box::new(request);
-            client.pool.send(Peer::Node(node_id), Lane::Coordinator, request, options, reply);
+            client.pool.send(Peer::Node(node_id), Lane::Coordinator(shared.owner), request, options, reply);
         }
         Todo::FindCoordinator { token } => find_coordinator(shared, token, group_id, attempt),
         Todo::RefreshMetadata => client.metadata.refresh(),
