@@ -38,7 +38,7 @@ pub(super) struct Engine {
     /// Partitions that the group wants back and the application may still be working on.
     pub(super) revoking: Option<Vec<TopicPartition>>,
     lookup: Option<(Token, CommittedLookup)>,
-    commits: BTreeMap<Token, oneshot::Sender<Result<(), ConsumerError>>>,
+    commits: BTreeMap<Token, Commit>,
     auto_commit: Option<Token>,
     /// What the leader of the group has to know to assign.
     pub(super) topics_to_assign: Option<Vec<TopicName>>,
@@ -52,6 +52,13 @@ pub(super) struct Engine {
     pub(super) is_abandoned: bool,
     pub(super) has_left: bool,
     pub(super) has_failed: bool,
+}
+
+/// A commit under way.
+struct Commit {
+    offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
+    /// Whoever waits for it; nobody waits for an automatic one.
+    waiter: Option<oneshot::Sender<Result<(), ConsumerError>>>,
 }
 
 /// A delivery on its way to the application.
@@ -147,8 +154,8 @@ impl Engine {
             // Nobody waits for it yet, so it cannot fail.
             _ = sender.send(Ok(()));
         } else {
-            let token = group.commit(now, offsets);
-            self.commits.insert(token, sender);
+            let token = group.commit(now, offsets.clone());
+            self.commits.insert(token, Commit { offsets, waiter: Some(sender) });
         }
         Ok(receiver)
     }
@@ -158,21 +165,24 @@ impl Engine {
         let Some(group) = &mut self.group else { return };
         if self.auto_commit.is_none() && !self.is_closing {
             if let Some(offsets) = self.consumed.poll_commit(now) {
-                self.auto_commit = Some(group.commit(now, offsets));
+                let token = group.commit(now, offsets.clone());
+                self.commits.insert(token, Commit { offsets, waiter: None });
+                self.auto_commit = Some(token);
             }
         }
     }
 
     pub(super) fn on_committed(&mut self, token: Token, result: Result<CommittedOffsets, GroupError>) {
+        let commit = self.commits.remove(&token);
         let outcome = match result {
             Ok(committed) => {
                 let mut outcome = Ok(());
                 for (partition, result) in committed.partitions {
                     match result {
-                        // The machine tells what was accepted; the offset is what was given back then or later.
                         Ok(()) => {
-                            if let Some(offset) = self.consumed.committable(&partition) {
-                                self.consumed.on_committed(&partition, offset);
+                            let sent = commit.as_ref().and_then(|commit| commit.offsets.get(&partition));
+                            if let Some(sent) = sent {
+                                self.consumed.on_committed(&partition, sent.offset);
                             }
                         }
                         Err(code) => outcome = Err(ConsumerError::Commit { partition, code }),
@@ -186,9 +196,9 @@ impl Engine {
             self.auto_commit = None;
             self.consumed.on_commit_ended();
         }
-        if let Some(sender) = self.commits.remove(&token) {
+        if let Some(waiter) = commit.and_then(|commit| commit.waiter) {
             // Whoever asked may have given up.
-            _ = sender.send(outcome);
+            _ = waiter.send(outcome);
         }
     }
 
