@@ -16,6 +16,7 @@ use ottla_protocol::records::RecordSet;
 use ottla_protocol::types::TopicName;
 use tokio::sync::oneshot;
 
+use super::batch::Pin;
 use super::error::ConsumerError;
 use crate::error::{ClientError, ClientErrorKind};
 
@@ -68,6 +69,8 @@ pub(super) struct Fetched {
     pub(super) fetch_offset: i64,
     pub(super) high_watermark: i64,
     pub(super) size: usize,
+    /// Its share of the fetch memory, once batches have been taken from it.
+    pub(super) pin: Option<Arc<Pin>>,
     pub(super) batches: RecordSet,
 }
 
@@ -131,6 +134,7 @@ impl Engine {
             fetch_offset: delivery.fetch_offset.0,
             high_watermark: delivery.high_watermark.map_or(-1, |offset| offset.0),
             size,
+            pin: None,
             batches: RecordSet::new(delivery.records),
         });
     }

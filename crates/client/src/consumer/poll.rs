@@ -17,8 +17,8 @@ use super::listener::RebalanceListener;
 pub(super) struct Poller {
     decompressor: Decompressor,
     listener: Box<dyn RebalanceListener>,
-    /// The delivery that batches are being taken from, and its share of the fetch memory.
-    current: Option<(Fetched, Arc<Pin>)>,
+    /// The delivery that batches are being taken from.
+    current: Option<Fetched>,
 }
 
 /// What there is to do.
@@ -49,10 +49,7 @@ impl Poller {
                 Step::Event(Event::Lost(partitions)) => self.listener.on_lost(&partitions),
                 Step::Error(error) => return Err(error),
                 Step::Revoke(partitions) => self.revoke(shared, &partitions).await,
-                Step::Take(fetched) => {
-                    let pin = Pin { shared: Arc::downgrade(shared), bytes: fetched.size };
-                    self.current = Some((fetched, Arc::new(pin)));
-                }
+                Step::Take(fetched) => self.current = Some(fetched),
                 Step::Wait => shared.ready.notified().await,
                 Step::Ended => return Ok(None),
             }
@@ -61,22 +58,28 @@ impl Poller {
 
     /// The next batch of the current delivery that has something new.
     fn take_batch(&mut self, shared: &Arc<Shared>) -> Result<Option<Batch>, ConsumerError> {
-        while let Some((fetched, pin)) = &mut self.current {
-            let is_current = {
-                let engine = shared.lock();
-                engine.positions.is_current(&fetched.partition, fetched.fetch_epoch)
-                    && engine.revoking.is_none()
+        while let Some(mut fetched) = self.current.take() {
+            let pin = Arc::clone(fetched.pin.get_or_insert_with(|| Pin::new(shared, fetched.size)));
+            let is_wanted = {
+                let mut engine = shared.lock();
+                let is_wanted = engine.wants(&fetched);
+                if is_wanted && (engine.revoking.is_some() || engine.positions.is_paused(&fetched.partition))
+                {
+                    // It goes on where it stops now.
+                    engine.fetched.push_front(fetched);
+                    return Ok(None);
+                }
+                is_wanted
             };
-            // While the group wants partitions back nothing new is handed out; what is dropped here is read again
-            // by whoever gets the partition.
-            let batch = if is_current { fetched.batches.next() } else { None };
+            let batch = if is_wanted { fetched.batches.next() } else { None };
             let Some(batch) = batch else {
                 let (partition, epoch, size) = (&fetched.partition, fetched.fetch_epoch, fetched.size);
                 shared.lock().positions.on_taken(partition, epoch, size);
-                self.current = None;
                 shared.work.notify_one();
                 continue;
             };
+            let mut memory = vec![pin];
+            let fetched = self.current.insert(fetched);
             let result = batch.and_then(|batch| {
                 open(&batch, fetched.fetch_offset, shared.settings.max_batch_bytes, &mut self.decompressor)
                     .map(|records| (batch, records))
@@ -91,7 +94,6 @@ impl Poller {
             let next = Offset(batch.last_offset() + 1);
             let leader_epoch =
                 (batch.partition_leader_epoch() >= 0).then(|| LeaderEpoch(batch.partition_leader_epoch()));
-            let mut memory = vec![Arc::clone(pin)];
             let mut engine = shared.lock();
             if !engine.positions.is_current(&fetched.partition, fetched.fetch_epoch) {
                 continue;
@@ -101,7 +103,7 @@ impl Poller {
             if batch.attributes().compression_id() != 0 {
                 let bytes = records.data().len();
                 engine.fetcher.pin(bytes);
-                memory.push(Arc::new(Pin { shared: Arc::downgrade(shared), bytes }));
+                memory.push(Pin::new(shared, bytes));
             }
             drop(engine);
             let (partition, high_watermark) = (fetched.partition.clone(), fetched.high_watermark);
@@ -115,7 +117,6 @@ impl Poller {
 
     /// Commits what was handed out of partitions that go to others, and lets go of them.
     async fn revoke(&mut self, shared: &Arc<Shared>, partitions: &[TopicPartition]) {
-        self.current = None;
         let commit = {
             let mut engine = shared.lock();
             let offsets = match shared.settings.enable_auto_commit {
@@ -197,11 +198,19 @@ impl Engine {
         if self.is_closing || self.has_failed {
             return Step::Ended;
         }
-        let paused = |fetched: &Fetched, engine: &Self| engine.positions.is_paused(&fetched.partition);
-        match (0..self.fetched.len()).find(|at| !paused(&self.fetched[*at], self)) {
+        let waits = |fetched: &Fetched| self.wants(fetched) && self.positions.is_paused(&fetched.partition);
+        match self.fetched.iter().position(|fetched| !waits(fetched)) {
             Some(at) => self.fetched.remove(at).map_or(Step::Wait, Step::Take),
             None => Step::Wait,
         }
+    }
+
+    /// Whether records of a delivery are still to be handed out. What is not is read again by whoever gets the
+    /// partition, or was sought away from.
+    fn wants(&self, fetched: &Fetched) -> bool {
+        let goes = |partitions: &Vec<TopicPartition>| partitions.contains(&fetched.partition);
+        self.positions.is_current(&fetched.partition, fetched.fetch_epoch)
+            && !self.revoking.as_ref().is_some_and(goes)
     }
 
     /// The application has let go of what the group wanted back.
