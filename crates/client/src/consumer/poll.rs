@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ottla_core::consumer::{LeaderEpoch, Offset, TopicPartition};
+use ottla_core::consumer::{LeaderEpoch, Offset, Position, TopicPartition};
 use ottla_protocol::compression::Decompressor;
 use ottla_protocol::records::{self as protocol, BatchRecords, RecordError};
 
@@ -88,6 +88,9 @@ impl Poller {
                 Ok(opened) => opened,
                 Err(error) => {
                     let partition = fetched.partition.clone();
+                    self.current = None;
+                    shared.lock().read_again(&partition);
+                    shared.work.notify_one();
                     return Err(ConsumerError::Records { partition, error });
                 }
             };
@@ -202,6 +205,15 @@ impl Engine {
         match self.fetched.iter().position(|fetched| !waits(fetched)) {
             Some(at) => self.fetched.remove(at).map_or(Step::Wait, Step::Take),
             None => Step::Wait,
+        }
+    }
+
+    /// What was fetched behind what was handed out is void: what is broken may come whole the next time, and is never
+    /// passed over.
+    fn read_again(&mut self, partition: &TopicPartition) {
+        if let Some(offset) = self.consumed.position(partition) {
+            self.positions.seek(partition, Position { offset, leader_epoch: None });
+            self.take_starts();
         }
     }
 
