@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ottla_client::{Client, ClientErrorKind, Consumer, ConsumerError, Offset, OffsetReset, Record};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::world::{World, read, read_values, reads_nothing, soon, tp};
 
@@ -218,6 +218,18 @@ async fn a_failed_look_at_a_topic_does_not_take_it_from_those_who_wait_for_it() 
     let other = world.client().await;
     other.producer().build().expect("a producer").send(Record::to("late").value("v")).await.expect("sent");
     assert_eq!(read_values(&reader, 1).await, ["v"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_gives_up_waiting_for_a_topic_leaves_no_requests_behind() {
+    let world = World::new(1);
+    let client = world.builder().allow_auto_create_topics(false).connect().await.expect("a client");
+    let wait = timeout(Duration::from_millis(10), client.topic("missing"));
+    assert!(wait.await.is_err());
+    sleep(Duration::from_secs(2)).await;
+    let before = world.network.trace();
+    sleep(Duration::from_secs(100)).await;
+    assert_eq!(world.network.trace(), before, "something went through");
 }
 
 #[tokio::test(start_paused = true)]
