@@ -223,7 +223,7 @@ impl ConsumerBuilder {
             self.max_poll_interval,
             now.instant,
         );
-        engine.positions.assign(&self.partitions);
+        engine.assign(&self.partitions);
         self.client.shared.metadata.want(&wanted);
         let shared = Arc::new(Shared {
             owner: self.client.shared.pool.new_owner(),
