@@ -166,6 +166,7 @@ impl Engine {
             }
             Action::Lost { partitions } => {
                 self.revoking = None;
+                self.has_lost |= !self.is_polling && self.consumed.has_unfinished(&partitions);
                 self.give_up(&partitions);
                 self.events.push_back(Event::Lost(partitions));
             }

@@ -38,6 +38,8 @@ pub(super) struct Engine {
     pub(super) events: VecDeque<Event>,
     /// Partitions that the group wants back and the application may still be working on.
     pub(super) revoking: Option<Vec<TopicPartition>>,
+    /// Partitions were lost while the application worked on records of them: its next commit has to fail.
+    pub(super) has_lost: bool,
     lookup: Option<(Token, CommittedLookup)>,
     commits: BTreeMap<Token, Commit>,
     auto_commit: Option<Token>,
@@ -112,6 +114,7 @@ impl Engine {
             errors: VecDeque::new(),
             events: VecDeque::new(),
             revoking: None,
+            has_lost: false,
             lookup: None,
             commits: BTreeMap::new(),
             auto_commit: None,
@@ -162,6 +165,9 @@ impl Engine {
         offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
     ) -> Result<oneshot::Receiver<Result<(), ConsumerError>>, ConsumerError> {
         let group = self.group.as_mut().ok_or(ConsumerError::NoGroup)?;
+        if std::mem::take(&mut self.has_lost) {
+            return Err(ConsumerError::Group(group.not_member()));
+        }
         let (sender, receiver) = oneshot::channel();
         if offsets.is_empty() {
             // Nobody waits for it yet, so it cannot fail.
