@@ -165,6 +165,9 @@ impl Engine {
         offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
     ) -> Result<oneshot::Receiver<Result<(), ConsumerError>>, ConsumerError> {
         let group = self.group.as_mut().ok_or(ConsumerError::NoGroup)?;
+        if self.has_left {
+            return Err(ConsumerError::Closed);
+        }
         if std::mem::take(&mut self.has_lost) {
             return Err(ConsumerError::Group(group.not_member()));
         }
@@ -309,6 +312,13 @@ impl Engine {
             Some(group) if !self.has_failed => group.leave(now),
             _ => self.has_left = true,
         }
+    }
+
+    /// The driver ends: nothing happens from here on, so nobody may wait.
+    pub(super) fn end(&mut self) {
+        self.is_closing = true;
+        self.has_left = true;
+        self.commits.clear();
     }
 
     /// When the machines want to be looked at again.
