@@ -2,3 +2,4 @@
 
 pub mod memory_network;
 pub mod oracle;
+pub mod scripted_network;
