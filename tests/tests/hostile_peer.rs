@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::error::Error;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
@@ -16,8 +17,12 @@ use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::frame::{FrameBuf, decode_request_header, encode_response, split_frame};
 use ottla_protocol::message::Response;
 use ottla_protocol::messages::api_versions_response::{ApiVersion, ApiVersionsResponse};
+use ottla_protocol::messages::find_coordinator_response::{Coordinator, FindCoordinatorResponse};
 use ottla_protocol::messages::metadata_response::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use ottla_protocol::messages::offset_fetch_response::{
+    OffsetFetchResponse, OffsetFetchResponseGroup, OffsetFetchResponsePartitions, OffsetFetchResponseTopics,
 };
 use ottla_protocol::types::NodeId;
 use ottla_testbroker::TestBroker;
@@ -359,6 +364,68 @@ async fn a_member_with_a_malicious_coordinator_is_told_or_waits_and_can_be_close
         timeout(Duration::from_secs(65), reader.close()).await.expect("a bounded time").expect("closed");
         assert_eq!(PANICS.get(), 0, "{malice:?}");
     }
+}
+
+/// Finds itself as coordinator, and refuses to tell what is committed.
+async fn secretive_coordinator(mut stream: DuplexStream, asked: Arc<AtomicU32>) {
+    let mut input = BytesMut::new();
+    while stream.read_buf(&mut input).await.is_ok_and(|read| read > 0) {
+        while let Some(frame) = split_frame(&mut input, 1 << 20).expect("the client's frames") {
+            let (header, _) = decode_request_header(&frame).expect("the client's headers");
+            let (version, id) = (header.request_api_version, header.correlation_id);
+            let bytes = match ApiKey(header.request_api_key) {
+                ApiKey::API_VERSIONS => answer(&versions(), version, id),
+                ApiKey::METADATA => answer(&cluster(), version, id),
+                ApiKey::FIND_COORDINATOR => {
+                    let mut coordinator = Coordinator::default();
+                    coordinator.key = "g".into();
+                    (coordinator.node_id, coordinator.host, coordinator.port) =
+                        (NodeId(1), "peer".into(), 9092);
+                    let mut response = FindCoordinatorResponse::default();
+                    response.coordinators.push(coordinator);
+                    answer(&response, version, id)
+                }
+                ApiKey::OFFSET_FETCH => {
+                    asked.fetch_add(1, Ordering::Relaxed);
+                    let mut partition = OffsetFetchResponsePartitions::default();
+                    partition.error_code = ErrorCode::TOPIC_AUTHORIZATION_FAILED.0;
+                    let mut topic = OffsetFetchResponseTopics::default();
+                    topic.name = "t".into();
+                    topic.partitions.push(partition);
+                    let mut group = OffsetFetchResponseGroup::default();
+                    group.group_id = "g".into();
+                    group.topics.push(topic);
+                    let mut response = OffsetFetchResponse::default();
+                    response.groups.push(group);
+                    answer(&response, version, id)
+                }
+                other => panic!("{other}"),
+            };
+            if stream.write_all(&bytes).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_coordinator_that_refuses_offsets_is_not_asked_without_pause_and_errors_do_not_pile_up() {
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&asked);
+    let network = ScriptedNetwork::new(move |stream| secretive_coordinator(stream, Arc::clone(&count)));
+    let client = builder(network).connect().await.expect("a client");
+    let reader = client.consumer("g").assign([TopicPartition::new("t", 0)]);
+    let reader = reader.enable_auto_commit(false).build().expect("a consumer");
+    sleep(Duration::from_secs(3600)).await;
+    let asked = asked.load(Ordering::Relaxed);
+    assert!((1000..10_000).contains(&asked), "{asked} requests in an hour");
+    for _ in 0..200 {
+        match timeout(Duration::from_millis(1), reader.next_batch()).await {
+            Ok(told) => assert!(matches!(told, Err(ConsumerError::Partition(_))), "{told:?}"),
+            Err(_) => return,
+        }
+    }
+    panic!("hundreds of errors were kept");
 }
 
 /// Memory of this process in bytes, where the system tells.
