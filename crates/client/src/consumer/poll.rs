@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ottla_core::consumer::{LeaderEpoch, Offset, TopicPartition};
+use ottla_core::consumer::{LeaderEpoch, Offset, Position, TopicPartition};
 use ottla_protocol::compression::Decompressor;
 use ottla_protocol::records::{self as protocol, BatchRecords, RecordError};
 
@@ -85,6 +85,10 @@ impl Poller {
                 Ok(opened) => opened,
                 Err(error) => {
                     let partition = fetched.partition.clone();
+                    self.current = None;
+                    // Nothing is skipped: the application gets this error again until it seeks.
+                    shared.lock().start_over(&partition);
+                    shared.work.notify_one();
                     return Err(ConsumerError::Records { partition, error });
                 }
             };
@@ -201,6 +205,13 @@ impl Engine {
         match (0..self.fetched.len()).find(|at| !paused(&self.fetched[*at], self)) {
             Some(at) => self.fetched.remove(at).map_or(Step::Wait, Step::Take),
             None => Step::Wait,
+        }
+    }
+
+    /// Reads a partition again from behind what was handed out.
+    fn start_over(&mut self, partition: &TopicPartition) {
+        if let Some(offset) = self.consumed.position(partition) {
+            self.positions.seek(partition, Position { offset, leader_epoch: None });
         }
     }
 
