@@ -9,8 +9,7 @@ use super::zstd_rust as zstd;
 
 /// A decompressor that keeps the codecs' state between calls; made empty, filled on first use.
 ///
-/// Up to 50 KiB for gzip and 160 KiB for zstd; lz4 and snappy need none. The pure-Rust zstd decoder also
-/// keeps its window, of at most 8 MiB.
+/// Up to 50 KiB for gzip and 160 KiB for zstd; lz4 and snappy need none.
 #[derive(Default)]
 pub struct Decompressor {
     #[cfg(feature = "gzip")]
@@ -29,7 +28,7 @@ impl Decompressor {
     /// Decompresses `input` into a new vector of at most `limit` bytes; [`Compression::None`] copies.
     ///
     /// Memory grows with what is produced, in steps that at most double it, to `limit` and a small
-    /// constant. The pure-Rust zstd decoder holds its window besides, of at most `limit` and 128 KiB.
+    /// constant; what the data declares is not believed.
     ///
     /// # Errors
     /// [`CompressionError::LimitExceeded`] once the output passes `limit`,

@@ -236,3 +236,30 @@ fn mutated_data_never_panics_nor_passes_the_limit() {
         }
     }
 }
+
+/// A frame of a 16-byte raw block and one of `sequences` matches of 131,074 bytes each, which need two
+/// bytes of input: codes by RLE, the last repeated offset.
+#[cfg(any(feature = "zstd", feature = "zstd-c"))]
+fn zstd_bomb(sequences: u16) -> Vec<u8> {
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0, 0xf8];
+    frame.extend_from_slice(&[16 << 3, 0, 0]);
+    frame.extend_from_slice(&[7; 16]);
+    let mut block = vec![1 << 3, 7];
+    block.push(0xff);
+    block.extend_from_slice(&(sequences - 0x7f00).to_le_bytes());
+    block.extend_from_slice(&[0b0101_0100, 0, 0, 52]);
+    block.extend(std::iter::repeat_n(0xff, usize::from(sequences) * 2));
+    block.push(1);
+    let header = 1 | 2 << 1 | (block.len() as u32) << 3;
+    frame.extend_from_slice(&header.to_le_bytes()[..3]);
+    frame.extend_from_slice(&block);
+    frame
+}
+
+#[cfg(any(feature = "zstd", feature = "zstd-c"))]
+#[test]
+fn a_zstd_block_that_holds_more_than_a_block_may_is_an_error() {
+    // 5 GiB from 80 KB; a decoder that looks at the end of the block is too late.
+    let error = decompress(Compression::Zstd, &zstd_bomb(40_000), 1 << 30).expect_err("too large");
+    assert!(matches!(error, CompressionError::Corrupt { .. }), "{error}");
+}

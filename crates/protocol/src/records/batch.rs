@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::batch_records::{BatchRecords, Layout};
 use super::{Attributes, BatchHeader, RecordError, TimestampType, header, legacy};
-use super::{NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP};
+use super::{NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE};
 use crate::compression::{Compression, Decompressor};
 
 /// A whole batch of magic 2, or a message of magic 0 or 1 (compressed: the set it wraps).
@@ -312,9 +312,8 @@ impl Batch {
             }
             _ => wrapper.offset.wrapping_sub(survey.last_offset),
         };
-        let log_append_time = (wrapper.magic == 1 && wrapper.attributes.is_log_append_time())
-            .then_some(wrapper.timestamp)
-            .filter(|timestamp| *timestamp != NO_TIMESTAMP);
+        let log_append_time =
+            (wrapper.magic == 1 && wrapper.attributes.is_log_append_time()).then_some(wrapper.timestamp);
         let layout = Layout::Legacy { first_offset, log_append_time, wrapped: true };
         Ok(BatchRecords::of_legacy(data.into(), survey.count, base_offset, layout))
     }
