@@ -1,3 +1,4 @@
 //! Cross-layer tests.
 
 pub mod oracle;
+pub mod random;
