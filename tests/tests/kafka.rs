@@ -4,3 +4,5 @@
 
 #[path = "kafka/round_trip.rs"]
 mod round_trip;
+#[path = "kafka/every_record.rs"]
+mod every_record;
