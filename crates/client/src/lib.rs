@@ -12,7 +12,7 @@
 //! let client = Client::builder("localhost:9092").connect().await?;
 //! let producer = client.producer().build()?;
 //! let sent = producer.send(Record::to("orders").key("alice").value("2 coffees")).await?;
-//! println!("partition {}, offset {}", sent.partition, sent.offset);
+//! println!("partition {}, offset {:?}", sent.partition, sent.offset);
 //! client.close().await;
 //! # Ok(())
 //! # }
