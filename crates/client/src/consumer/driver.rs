@@ -12,7 +12,7 @@ use ottla_core::groups::{
 };
 use ottla_core::request::{RequestError, Token};
 use ottla_core::time::{Instant, Now};
-use ottla_protocol::message::{Message, Request, VersionRange};
+use ottla_protocol::message::{Message, VersionRange};
 use ottla_protocol::messages::fetch_request::FetchRequest;
 use ottla_protocol::messages::find_coordinator_request::FindCoordinatorRequest;
 use ottla_protocol::messages::list_offsets_request::ListOffsetsRequest;
@@ -206,7 +206,7 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
     match todo {
         Todo::Fetch { token, node_id, request, options } => {
             let reply: Reply = Box::new(move |result| {
-                let result = result.and_then(decode::<FetchRequest>);
+                let result = result.and_then(|answer| answer.decode::<FetchRequest>());
                 let now = keep.now();
                 let mut engine = keep.lock();
                 let Engine { fetcher, positions, .. } = &mut *engine;
@@ -218,7 +218,7 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
         }
         Todo::ListOffsets { token, node_id, request, options } => {
             let reply: Reply = Box::new(move |result| {
-                let result = result.and_then(decode::<ListOffsetsRequest>);
+                let result = result.and_then(|answer| answer.decode::<ListOffsetsRequest>());
                 let now = keep.now();
                 let mut engine = keep.lock();
                 let Engine { reset, positions, .. } = &mut *engine;
@@ -274,7 +274,7 @@ fn find_coordinator(shared: &Arc<Shared>, token: Token, group_id: Option<&GroupI
 }
 
 fn read_coordinator_answer(answer: &Answer) -> Result<NodeId, LookupError> {
-    let response = decode::<FindCoordinatorRequest>(answer.clone()).map_err(LookupError::Request)?;
+    let response = answer.decode::<FindCoordinatorRequest>().map_err(LookupError::Request)?;
     read_coordinator(&response, answer.version).map_err(LookupError::Code)
 }
 
@@ -284,10 +284,4 @@ impl Shared {
         act(&mut self.lock(), now);
         self.work.notify_one();
     }
-}
-
-fn decode<R: Request>(answer: Answer) -> Result<R::Response, RequestError> {
-    let (response, _) =
-        R::Response::decode_prefix(&answer.body, answer.version).map_err(RequestError::Decode)?;
-    Ok(response)
 }

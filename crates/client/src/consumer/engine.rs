@@ -16,6 +16,7 @@ use ottla_protocol::records::RecordSet;
 use ottla_protocol::types::TopicName;
 use tokio::sync::oneshot;
 
+use super::batch::Pin;
 use super::error::ConsumerError;
 use crate::error::{ClientError, ClientErrorKind};
 
@@ -38,8 +39,7 @@ pub(super) struct Engine {
     /// Partitions that the group wants back and the application may still be working on.
     pub(super) revoking: Option<Vec<TopicPartition>>,
     lookup: Option<(Token, CommittedLookup)>,
-    commits: BTreeMap<Token, oneshot::Sender<Result<(), ConsumerError>>>,
-    auto_commit: Option<Token>,
+    commits: BTreeMap<Token, Commit>,
     /// What the leader of the group has to know to assign.
     pub(super) topics_to_assign: Option<Vec<TopicName>>,
     /// Topics that the application named, and for how many snapshots each was missing.
@@ -62,6 +62,15 @@ pub(super) struct Fetched {
     pub(super) high_watermark: i64,
     pub(super) size: usize,
     pub(super) batches: RecordSet,
+    /// Its share of the fetch memory, once the application has seen it.
+    pub(super) pin: Option<Arc<Pin>>,
+}
+
+/// A commit under way.
+struct Commit {
+    offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
+    /// Whoever waits for it; nobody waits for one that the interval started.
+    waiter: Option<oneshot::Sender<Result<(), ConsumerError>>>,
 }
 
 /// Something that the application's listener is told.
@@ -102,7 +111,6 @@ impl Engine {
             revoking: None,
             lookup: None,
             commits: BTreeMap::new(),
-            auto_commit: None,
             topics_to_assign: None,
             wanted: wanted.into_iter().map(|topic| (topic, 0)).collect(),
             polled_at: now,
@@ -125,6 +133,7 @@ impl Engine {
             high_watermark: delivery.high_watermark.map_or(-1, |offset| offset.0),
             size,
             batches: RecordSet::new(delivery.records),
+            pin: None,
         });
     }
 
@@ -147,8 +156,8 @@ impl Engine {
             // Nobody waits for it yet, so it cannot fail.
             _ = sender.send(Ok(()));
         } else {
-            let token = group.commit(now, offsets);
-            self.commits.insert(token, sender);
+            let token = group.commit(now, offsets.clone());
+            self.commits.insert(token, Commit { offsets, waiter: Some(sender) });
         }
         Ok(receiver)
     }
@@ -156,39 +165,35 @@ impl Engine {
     /// Starts a commit if the interval is over.
     pub(super) fn commit_automatically(&mut self, now: Now) {
         let Some(group) = &mut self.group else { return };
-        if self.auto_commit.is_none() && !self.is_closing {
-            if let Some(offsets) = self.consumed.poll_commit(now) {
-                self.auto_commit = Some(group.commit(now, offsets));
-            }
+        if self.is_closing {
+            return;
+        }
+        if let Some(offsets) = self.consumed.poll_commit(now) {
+            let token = group.commit(now, offsets.clone());
+            self.commits.insert(token, Commit { offsets, waiter: None });
         }
     }
 
     pub(super) fn on_committed(&mut self, token: Token, result: Result<CommittedOffsets, GroupError>) {
-        let outcome = match result {
+        let Some(Commit { offsets, waiter }) = self.commits.remove(&token) else { return };
+        let mut outcome = Ok(());
+        match result {
             Ok(committed) => {
-                let mut outcome = Ok(());
                 for (partition, result) in committed.partitions {
-                    match result {
-                        // The machine tells what was accepted; the offset is what was given back then or later.
-                        Ok(()) => {
-                            if let Some(offset) = self.consumed.committable(&partition) {
-                                self.consumed.on_committed(&partition, offset);
-                            }
-                        }
-                        Err(code) => outcome = Err(ConsumerError::Commit { partition, code }),
+                    match (result, offsets.get(&partition)) {
+                        (Ok(()), Some(sent)) => self.consumed.on_committed(&partition, sent.offset),
+                        (Ok(()), None) => {}
+                        (Err(code), _) => outcome = Err(ConsumerError::Commit { partition, code }),
                     }
                 }
-                outcome
             }
-            Err(error) => Err(ConsumerError::Group(error)),
-        };
-        if self.auto_commit == Some(token) {
-            self.auto_commit = None;
-            self.consumed.on_commit_ended();
+            Err(error) => outcome = Err(ConsumerError::Group(error)),
         }
-        if let Some(sender) = self.commits.remove(&token) {
+        match waiter {
             // Whoever asked may have given up.
-            _ = sender.send(outcome);
+            Some(waiter) => _ = waiter.send(outcome),
+            // What did not succeed is committed with the next interval.
+            None => self.consumed.on_commit_ended(),
         }
     }
 
