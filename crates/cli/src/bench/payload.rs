@@ -47,7 +47,7 @@ impl Payload {
                     "{{\"id\":{random},\"user\":\"{}\",\"action\":\"{}\",\"ok\":{},\"amount\":{}.{:02}}} ",
                     NAMES[random as usize % 6],
                     ACTIONS[random as usize / 6 % 6],
-                    random % 7 != 0,
+                    random & 7 != 0,
                     random % 1000,
                     random % 97,
                 );
