@@ -6,7 +6,7 @@
 pub mod assignors;
 pub mod batches;
 pub mod messages;
-pub mod misc;
+pub mod primitives;
 
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ pub enum Kind {
     /// `batches`: record sets.
     Batches,
     /// `misc`: hashes, varints and more, by their own `kind`.
-    Misc,
+    Primitives,
     /// `fixtures`: one message each.
     Fixtures,
     /// `mutations`: damaged messages.
@@ -55,7 +55,7 @@ pub fn kind_of(line: &Value) -> Kind {
     } else if matches!(line["kind"].as_str(), Some("request" | "response" | "header" | "data")) {
         Kind::Fixtures
     } else if has("kind") {
-        Kind::Misc
+        Kind::Primitives
     } else {
         Kind::Unknown
     }
@@ -66,14 +66,11 @@ pub fn kind_of(line: &Value) -> Kind {
 pub fn check(line: &Value) -> Verdict {
     let result = match kind_of(line) {
         Kind::Batches => batches::check(line),
-        Kind::Misc if misc::handles(line) => misc::check(line),
+        Kind::Primitives if primitives::handles(line) => primitives::check(line),
         Kind::Fixtures => messages::check_fixture(line),
         Kind::Mutations => messages::check_mutation(line),
-        Kind::Misc if line["kind"] == "subscription" => assignors::check_subscription(line),
-        Kind::Misc if line["kind"] == "assignment" => assignors::check_assignment(line),
-        Kind::Misc if line["kind"] == "coordinatorPartition" => assignors::check_coordinator_partition(line),
-        Kind::Assignors if assignors::is_implemented(line) => assignors::check_assignor(line),
-        Kind::Misc | Kind::Downgrade | Kind::Assignors | Kind::Unknown => return Verdict::Skipped,
+        Kind::Primitives | Kind::Assignors if assignors::handles(line) => assignors::check(line),
+        Kind::Primitives | Kind::Downgrade | Kind::Assignors | Kind::Unknown => return Verdict::Skipped,
     };
     match result {
         Ok(()) => Verdict::Passed,

@@ -10,6 +10,9 @@ use std::time::Duration;
 
 use ottla_core::metadata::{ClusterSnapshot, Topic};
 
+use ottla_protocol::types::GroupId;
+
+use crate::consumer::ConsumerBuilder;
 use crate::error::{ClientError, ClientErrorKind};
 use crate::producer::ProducerBuilder;
 
@@ -48,6 +51,16 @@ impl Client {
     /// A producer on this client's cluster.
     pub fn producer(&self) -> ProducerBuilder {
         ProducerBuilder::new(self.clone())
+    }
+
+    /// A consumer that shares topics with the other members of a group.
+    pub fn consumer(&self, group_id: impl Into<GroupId>) -> ConsumerBuilder {
+        ConsumerBuilder::new(self.clone(), Some(group_id.into()))
+    }
+
+    /// A consumer that reads the partitions it is told, and commits nothing.
+    pub fn consumer_without_group(&self) -> ConsumerBuilder {
+        ConsumerBuilder::new(self.clone(), None)
     }
 
     /// What the client knows of the cluster right now.

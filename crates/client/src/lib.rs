@@ -12,7 +12,7 @@
 //! let client = Client::builder("localhost:9092").connect().await?;
 //! let producer = client.producer().build()?;
 //! let sent = producer.send(Record::to("orders").key("alice").value("2 coffees")).await?;
-//! println!("partition {}, offset {}", sent.partition, sent.offset);
+//! println!("partition {}, offset {:?}", sent.partition, sent.offset);
 //! client.close().await;
 //! # Ok(())
 //! # }
@@ -21,13 +21,21 @@
 mod address;
 mod client;
 mod config;
+mod consumer;
 mod error;
 mod producer;
 mod record;
 
 pub use client::{Client, ClientBuilder};
 pub use config::ConfigError;
+pub use consumer::{
+    Batch, Consumer, ConsumerBuilder, ConsumerError, ConsumerRecord, ConsumerRecords, Message,
+    RebalanceListener,
+};
 pub use error::{ClientError, ClientErrorKind};
+pub use ottla_core::assignors::{Assignor, RangeAssignor, RoundRobinAssignor};
+pub use ottla_core::consumer::{Offset, OffsetAndMetadata, OffsetResetPolicy as OffsetReset, TopicPartition};
+pub use ottla_core::groups::{GroupError, GroupErrorKind};
 pub use ottla_core::metadata::{Broker, ClusterSnapshot, Partition, Topic};
 pub use ottla_core::producer::{Acks, Partitioner, ProduceError, ProduceErrorKind};
 pub use ottla_protocol::compression::{Compression, CompressionLevel};

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use ottla_protocol::types::{Str, TopicName};
 
 use crate::consumer::TopicPartition;
+use crate::metadata::ClusterSnapshot;
 pub use range::RangeAssignor;
 pub use round_robin::RoundRobinAssignor;
 
@@ -102,6 +103,24 @@ impl TopicSnapshot {
     pub fn insert_with_racks(&mut self, topic: TopicName, racks: Vec<Vec<Str>>) {
         let partition_count = i32::try_from(racks.len()).unwrap_or(i32::MAX);
         self.topics.insert(topic, TopicShape { partition_count, racks });
+    }
+
+    /// What the cluster has of `topics`; those that it lacks, or does not let us see, are left out.
+    pub fn of_cluster(cluster: &ClusterSnapshot, topics: &[TopicName]) -> Self {
+        let rack = |node_id| cluster.brokers.get(&node_id).and_then(|broker| broker.rack.clone());
+        let knows_racks = cluster.brokers.values().any(|broker| broker.rack.is_some());
+        let mut snapshot = Self::default();
+        for name in topics {
+            let Some(topic) = cluster.topic(name).filter(|topic| topic.error.is_none()) else { continue };
+            if knows_racks {
+                let racks = topic.partitions.iter().map(|of| of.replicas.iter().filter_map(rack).collect());
+                snapshot.insert_with_racks(name.clone(), racks.collect());
+            } else {
+                let count = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
+                snapshot.insert(name.clone(), count);
+            }
+        }
+        snapshot
     }
 
     /// The number of partitions; 0 for a topic that is not known.

@@ -8,9 +8,10 @@ mod classic;
 mod coordinator;
 mod error;
 mod request;
-mod retry;
+mod wire;
 
 pub use classic::{Action, ClassicGroup, ClassicGroupConfig, ClassicState, CommittedOffsets, FetchedOffsets};
 pub use coordinator::LookupError;
 pub use error::{GroupError, GroupErrorKind};
 pub use request::{GroupRequest, GroupResponse, MAX_VERSIONS};
+pub use wire::{FindGroupCoordinator, read_coordinator};

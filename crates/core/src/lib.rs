@@ -14,7 +14,7 @@ pub mod consumer;
 pub mod groups;
 pub mod metadata;
 pub mod producer;
-
 pub mod random;
 pub mod request;
+mod retry;
 pub mod time;

@@ -162,10 +162,9 @@ pub fn encode_response<R: Response>(
     version: i16,
     correlation_id: i32,
 ) -> Result<(), EncodeError> {
-    let api = R::API_KEY.api().expect("the specs have the API of every response");
     let header = ResponseHeader { correlation_id, ..ResponseHeader::default() };
     out.sized(|out| {
-        header.encode(api.response_header_version(version), out)?;
+        header.encode(R::header_version(version), out)?;
         response.encode(version, out)
     })
 }

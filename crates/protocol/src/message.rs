@@ -127,4 +127,12 @@ pub trait Request: Message {
 pub trait Response: Message {
     /// The API.
     const API_KEY: ApiKey;
+
+    /// The version of the header that goes before a response of `version`.
+    fn header_version(version: i16) -> i16 {
+        Self::API_KEY
+            .api()
+            .expect("the specs have the API of every response")
+            .response_header_version(version)
+    }
 }

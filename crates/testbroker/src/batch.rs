@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use ottla_protocol::compression::Compression;
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::records::{
-    Batch, BatchHeader, NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP, RecordError, RecordSet,
-};
+use ottla_protocol::records::{Batch, BatchHeader, NO_PRODUCER_ID, NO_TIMESTAMP, RecordError, RecordSet};
 
 use crate::log::MAX_DECOMPRESSED_BYTES;
 use crate::topic_config::TopicConfig;
@@ -99,11 +97,9 @@ fn check_header(header: &BatchHeader) -> Result<(), Refused> {
     if header.attributes.is_control() {
         return invalid("Clients are not allowed to write control records".to_owned());
     }
+    // Without a producer id epoch and sequence mean nothing: KafkaJS sends 0 and 0.
     if header.producer_id > NO_PRODUCER_ID && header.base_sequence < 0 {
         return invalid(format!("Invalid sequence number {} in record batch", header.base_sequence));
-    }
-    if header.producer_id < 0 && header.base_sequence > NO_SEQUENCE {
-        return invalid("A batch with a sequence must have a producer id".to_owned());
     }
     Ok(())
 }

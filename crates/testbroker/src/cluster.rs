@@ -13,6 +13,7 @@ use ottla_protocol::types::{NodeId, Str, Uuid};
 use crate::api;
 use crate::config::{ClusterBuilder, Settings};
 use crate::connection::{Action, CloseReason, Connection, ConnectionId, Current, MAX_QUEUED, RequestId};
+use crate::fetch_session::FetchSessions;
 use crate::fetching::WaitingFetches;
 use crate::groups::Groups;
 use crate::node::Node;
@@ -32,6 +33,7 @@ pub struct Cluster {
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
     pub(crate) fetches: WaitingFetches,
+    pub(crate) fetch_sessions: FetchSessions,
     pub(crate) random: Random,
     pub(crate) next_producer_id: i64,
     /// Bytes of all logs.
@@ -86,6 +88,7 @@ impl Cluster {
             topics: Topics::default(),
             groups: Groups::new(),
             fetches: WaitingFetches::new(),
+            fetch_sessions: FetchSessions::default(),
             random,
             next_producer_id: 1000,
             log_bytes: 0,

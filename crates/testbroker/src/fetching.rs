@@ -7,6 +7,7 @@ use ottla_protocol::types::Uuid;
 
 use crate::cluster::Call;
 use crate::connection::RequestId;
+use crate::fetch_session::FetchContext;
 use crate::now::Instant;
 use crate::timers::Timers;
 
@@ -14,7 +15,9 @@ use crate::timers::Timers;
 #[derive(Debug)]
 pub(crate) struct WaitingFetch {
     pub(crate) call: Call,
+    /// With all partitions of its session.
     pub(crate) request: FetchRequest,
+    pub(crate) context: FetchContext,
     /// The partitions whose appends may end the wait.
     pub(crate) watched: Vec<(Uuid, i32)>,
 }

@@ -23,6 +23,7 @@ mod batch;
 mod cluster;
 mod config;
 mod connection;
+mod fetch_session;
 mod fetching;
 mod group;
 mod groups;

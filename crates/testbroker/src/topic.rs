@@ -39,7 +39,7 @@ impl Topic {
 }
 
 /// How a request names a topic: the old versions by name, the new ones by id (KIP-516).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TopicKey {
     Name(TopicName),
     Id(Uuid),

@@ -103,7 +103,7 @@ fn parse(metadata: &Value, root: &Path) -> Option<Packages> {
     Some(packages)
 }
 
-/// `1.85` or `1.85.0`.
+/// `1.87` or `1.87.0`.
 fn compiler(text: &str) -> Option<(u32, u32)> {
     let mut parts = text.split('.').map(str::parse);
     Some((parts.next()?.ok()?, parts.next()?.ok()?))
@@ -120,7 +120,7 @@ mod tests {
         let metadata = json!({
             "workspace_members": ["us"],
             "packages": [
-                {"id": "us", "name": "ottla-core", "version": "0.1.0", "rust_version": "1.85",
+                {"id": "us", "name": "ottla-core", "version": "0.1.0", "rust_version": "1.87",
                  "manifest_path": "/w/crates/core/Cargo.toml",
                  "dependencies": [dependency("bytes", json!(null)), dependency("insta", json!("dev"))]},
                 {"id": "them", "name": "bytes", "version": "1.0.0", "rust_version": null,
@@ -135,7 +135,7 @@ mod tests {
         let packages = parse(&metadata, Path::new("/w")).expect("the form is right");
         let us = &packages["us"];
         assert_eq!(us.manifest.as_deref(), Some("crates/core/Cargo.toml"));
-        assert_eq!(us.rust_version, Some((1, 85)));
+        assert_eq!(us.rust_version, Some((1, 87)));
         assert_eq!(us.declared, BTreeSet::from(["bytes".to_owned(), "insta".to_owned()]));
         assert_eq!(us.normal, ["them"]);
         assert_eq!((packages["them"].manifest.as_deref(), packages["them"].rust_version), (None, None));

@@ -175,7 +175,7 @@ impl Settings {
 
 /// A seed from the operating system. It only spreads load, so without one the same seed does.
 fn fresh_seed() -> u64 {
-    getrandom::u64().unwrap_or(0x6f74_746c_61)
+    getrandom::u64().unwrap_or(0x6f_7474_6c61)
 }
 
 impl fmt::Debug for ClientBuilder {

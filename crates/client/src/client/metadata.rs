@@ -1,5 +1,6 @@
 //! The task that keeps the picture of the cluster fresh, and the handle to it.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -72,6 +73,15 @@ impl MetadataHandle {
     pub(crate) fn refresh(&self) {
         let now = self.state.clock.instant();
         self.state.lock().refresh(now);
+        self.state.wake.notify_one();
+    }
+
+    /// Keeps these topics in the picture from now on.
+    pub(crate) fn want(&self, topics: &BTreeSet<TopicName>) {
+        let now = self.state.clock.instant();
+        let mut machine = self.state.lock();
+        topics.iter().for_each(|topic| machine.want(now, topic));
+        drop(machine);
         self.state.wake.notify_one();
     }
 

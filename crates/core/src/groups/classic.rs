@@ -29,12 +29,12 @@ use ottla_protocol::types::{GroupId, NodeId, Str, TopicName};
 use super::coordinator::{CoordinatorLookup, LookupError};
 use super::error::{GroupError, GroupErrorKind};
 use super::request::{GroupRequest, GroupResponse};
-use super::retry::Retry;
 use crate::assignors::{Assignor, GenerationId, Member, RebalanceProtocol, TopicSnapshot};
 use crate::backoff::Backoff;
 use crate::consumer::{OffsetAndMetadata, TopicPartition};
 use crate::random::Jitter;
 use crate::request::{RequestError, Token};
+use crate::retry::Retry;
 use crate::time::{Instant, Now, earliest};
 pub use offsets::{CommittedOffsets, FetchedOffsets};
 use offsets::{Consequence, OffsetOperations};
@@ -252,6 +252,11 @@ impl ClassicGroup {
             outputs: VecDeque::new(),
             next_token: 0,
         }
+    }
+
+    /// The group's name.
+    pub fn group_id(&self) -> &GroupId {
+        &self.config.group_id
     }
 
     /// Where the member stands.

@@ -5,10 +5,10 @@ use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::types::{GroupId, NodeId};
 
 use super::error::GroupError;
-use super::retry::Retry;
 use crate::backoff::Backoff;
 use crate::random::Jitter;
 use crate::request::{RequestError, Token};
+use crate::retry::Retry;
 use crate::time::{Instant, Now};
 
 /// Why a coordinator was not found.

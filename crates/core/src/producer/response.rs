@@ -22,7 +22,7 @@ pub struct Delivered {
 }
 
 impl<T> Producer<T> {
-    /// The batches of a request are sealed, in the order in which [`Action::Send`] gave them. Those that could not be
+    /// The batches of a request are sealed, in the order in which [`Action::Send`](super::Action::Send) gave them. Those that could not be
     /// are not part of the request.
     pub fn on_sealed(&mut self, token: Token, sealed: Vec<Result<Bytes, SealError>>) {
         let Some(request) = self.under_way.get_mut(&token) else { return };

@@ -66,20 +66,6 @@ impl BoundedOutput {
         Ok(())
     }
 
-    pub(super) fn fill(&mut self, byte: u8, count: usize) -> Result<(), CompressionError> {
-        let end = self.bytes.len().saturating_add(count);
-        if end > self.limit {
-            return Err(self.exceeded());
-        }
-        self.reserve(count)?;
-        self.bytes.resize(end, byte);
-        Ok(())
-    }
-
-    pub(super) fn limit(&self) -> usize {
-        self.limit
-    }
-
     /// The vector itself, for decoders that fill its spare capacity.
     pub(super) fn vec(&mut self) -> &mut Vec<u8> {
         &mut self.bytes

@@ -9,7 +9,8 @@ use super::zstd_rust as zstd;
 
 /// A decompressor that keeps the codecs' state between calls; made empty, filled on first use.
 ///
-/// Up to 50 KiB for gzip and 160 KiB for zstd; lz4 and snappy need none.
+/// Up to 50 KiB for gzip and 160 KiB for zstd; lz4 and snappy need none. The pure-Rust zstd decoder also
+/// keeps its window, of at most 8 MiB and as much again.
 #[derive(Default)]
 pub struct Decompressor {
     #[cfg(feature = "gzip")]
@@ -28,7 +29,8 @@ impl Decompressor {
     /// Decompresses `input` into a new vector of at most `limit` bytes; [`Compression::None`] copies.
     ///
     /// Memory grows with what is produced, in steps that at most double it, to `limit` and a small
-    /// constant; what the data declares is not believed.
+    /// constant; what the data declares is not believed. The pure-Rust zstd decoder holds its window
+    /// besides, of at most twice `limit` and some hundred KiB.
     ///
     /// # Errors
     /// [`CompressionError::LimitExceeded`] once the output passes `limit`,

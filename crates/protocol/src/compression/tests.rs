@@ -263,3 +263,12 @@ fn a_zstd_block_that_holds_more_than_a_block_may_is_an_error() {
     let error = decompress(Compression::Zstd, &zstd_bomb(40_000), 1 << 30).expect_err("too large");
     assert!(matches!(error, CompressionError::Corrupt { .. }), "{error}");
 }
+
+#[cfg(any(feature = "zstd", feature = "zstd-c"))]
+#[test]
+fn a_zstd_frame_cannot_declare_more_than_its_blocks_can_hold() {
+    // One segment of 2 GiB, then a raw block of one byte: nothing is set aside for the 2 GiB.
+    let frame = [0x28, 0xb5, 0x2f, 0xfd, 0b1010_0000, 0, 0, 0, 0x80, 1 | 1 << 3, 0, 0, 7];
+    let error = decompress(Compression::Zstd, &frame, 3 << 30).expect_err("declares 2 GiB");
+    assert!(matches!(error, CompressionError::Corrupt { .. }), "{error}");
+}

@@ -16,14 +16,13 @@ pub(super) struct Frame {
     /// Header, blocks and checksum, in bytes.
     pub(super) size: usize,
     /// The most that the blocks can decode to, in bytes.
-    #[cfg_attr(not(feature = "zstd-c"), allow(dead_code))]
     pub(super) bound: u64,
     /// Nothing to decode.
     #[cfg_attr(feature = "zstd-c", allow(dead_code))]
     pub(super) skippable: bool,
-    /// Where the blocks start, in bytes.
+    /// The header has a window size (in byte 5) rather than a content size only.
     #[cfg_attr(feature = "zstd-c", allow(dead_code))]
-    pub(super) header_size: usize,
+    pub(super) has_window: bool,
     /// What the header says the frame decodes to, if it says so.
     pub(super) content_size: Option<u64>,
 }
@@ -38,7 +37,7 @@ impl Frame {
             if size > input.len() {
                 return Err(cut());
             }
-            return Ok(Self { size, bound: 0, skippable: true, header_size: 8, content_size: None });
+            return Ok(Self { size, bound: 0, skippable: true, has_window: false, content_size: None });
         }
         if magic != MAGIC {
             return Err(corrupt("no zstd frame"));
@@ -65,7 +64,7 @@ impl Frame {
             return Err(cut());
         }
         let content_size = content_size(stored);
-        Ok(Self { size, bound, skippable: false, header_size: blocks_start, content_size })
+        Ok(Self { size, bound, skippable: false, has_window: !single_segment, content_size })
     }
 }
 

@@ -1,24 +1,25 @@
-//! zstd in pure Rust: a decoder of our own (RFC 8878), ruzstd's encoder.
+//! zstd in pure Rust (ruzstd), its memory bounded.
 //!
-//! Why not ruzstd's decoder: the versions that build with our minimum Rust execute a block before they
-//! look at its size, so 80 KB from a peer take gigabytes and then panic; all versions decode into a
-//! window of their own besides the output. This one decodes straight into the bounded output, which
-//! is its window. Content checksums are not verified, since a batch has its CRC; there are no dictionaries.
+//! ruzstd decodes into a window of its own and hands out what lies beyond it, so the window that a frame
+//! asks for is first cut to what the frame can fill. A block is stopped once it passes its 128 KiB.
+//! Content checksums are not verified, since a batch has its CRC; there are no dictionaries.
 //!
 //! Writing knows one weak effort: several times slower than the C library and behind its level 1 in
-//! ratio. Whoever writes much zstd wants the feature `zstd-c`.
+//! ratio. Whoever writes much zstd wants the feature `zstd-c`. Why not a decoder of our own:
+//! `docs/decisions/0002-zstd-by-ruzstd-and-rust-1.87.md`.
 
-mod bits;
-mod fse;
-mod huffman;
-mod literals;
-mod sequences;
+use std::io::Read;
+
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::bounded::BoundedOutput;
 use super::zstd_frame::{Frame, LARGEST_BLOCK};
 use super::{Compression, CompressionError, CompressionLevel};
-use literals::Literals;
-use sequences::Sequences;
+
+/// A decoder with a larger window than this is not kept.
+const LARGEST_KEPT_WINDOW: usize = 8 * 1024 * 1024;
+/// Magic number, descriptor and window.
+const HEADER_WITH_WINDOW: usize = 6;
 
 #[derive(Default)]
 pub(super) struct Encoder;
@@ -36,120 +37,97 @@ impl Encoder {
     }
 }
 
-/// Tables and literals, kept from block to block and for the next call.
 #[derive(Default)]
 pub(super) struct Decoder {
-    literals: Literals,
-    sequences: Sequences,
+    decoder: Option<FrameDecoder>,
 }
 
 impl Decoder {
     pub(super) fn decompress(&mut self, input: &[u8], limit: usize) -> Result<Vec<u8>, CompressionError> {
         let mut out = BoundedOutput::new(Compression::Zstd, limit);
+        let mut decoder = self.decoder.take().unwrap_or_else(unbounded);
         let mut rest = input;
+        let mut keep = true;
         while !rest.is_empty() {
             let frame = Frame::parse(rest)?;
             let (bytes, after) = rest.split_at(frame.size);
             if !frame.skippable {
-                self.frame(bytes, &frame, limit, &mut out)?;
+                keep &= decompress_frame(&mut decoder, bytes, &frame, limit, &mut out)?;
             }
             rest = after;
         }
+        // Only after success: what state an error leaves behind is the library's to know.
+        self.decoder = keep.then_some(decoder);
         out.finish()
     }
+}
 
-    fn frame(
-        &mut self,
-        bytes: &[u8],
-        frame: &Frame,
-        limit: usize,
-        out: &mut BoundedOutput,
-    ) -> Result<(), CompressionError> {
-        let start = out.len();
-        if frame.content_size.is_some_and(|size| size > (limit - start.min(limit)) as u64) {
+/// A decoder that takes every window; the bound is ours.
+fn unbounded() -> FrameDecoder {
+    let mut decoder = FrameDecoder::new();
+    decoder.set_max_window_size(u64::MAX);
+    decoder
+}
+
+/// Decodes one frame and says whether the decoder is small enough to be kept.
+fn decompress_frame(
+    decoder: &mut FrameDecoder,
+    bytes: &[u8],
+    frame: &Frame,
+    limit: usize,
+    out: &mut BoundedOutput,
+) -> Result<bool, CompressionError> {
+    let left = limit.saturating_sub(out.len());
+    if let Some(size) = frame.content_size {
+        // Without a window in the header, this is what the decoder sets aside.
+        if size > frame.bound {
+            return Err(corrupt(&"the blocks cannot hold the content"));
+        }
+        if size > left as u64 {
             return Err(out.exceeded());
         }
-        self.literals.reset();
-        self.sequences.reset();
-        let mut rest = &bytes[frame.header_size..];
-        loop {
-            // `Frame::parse` has walked the blocks already.
-            let (header, after) = rest.split_first_chunk::<3>().ok_or_else(|| corrupt("no block"))?;
-            let header = u32::from_le_bytes([header[0], header[1], header[2], 0]);
-            let size = (header >> 3) as usize;
-            let kind = header >> 1 & 0b11;
-            let stored = if kind == 1 { 1 } else { size };
-            let (block, after) = after.split_at_checked(stored).ok_or_else(|| corrupt("no block"))?;
-            match kind {
-                0 => out.extend(block)?,
-                1 => out.fill(block[0], size)?,
-                _ => self.block(block, start, out)?,
-            }
-            if header & 1 != 0 {
-                break;
-            }
-            rest = after;
+    }
+    // No valid frame can look back further than it decodes to, so a window of that size will do for any
+    // that fits; a smaller one than a block's would also make the decoder take smaller blocks only.
+    let most = left.saturating_add(1).max(LARGEST_BLOCK);
+    let needed = usize::try_from(frame.bound).unwrap_or(usize::MAX).min(most);
+    let mut start = [0; HEADER_WITH_WINDOW];
+    let (start, blocks) = match bytes.split_first_chunk::<HEADER_WITH_WINDOW>() {
+        Some((header, blocks)) if frame.has_window => {
+            start = *header;
+            start[5] = start[5].min(window_descriptor(needed));
+            (&start[..], blocks)
         }
-        match frame.content_size {
-            Some(size) if size != (out.len() - start) as u64 => Err(corrupt("the content has another size")),
-            _ => Ok(()),
+        _ => (&start[..0], bytes),
+    };
+    let begin = out.len();
+    let mut source = start.chain(blocks);
+    decoder.init(&mut source).map_err(|error| corrupt(&error))?;
+    while !decoder.is_finished() {
+        decoder
+            .decode_blocks(&mut source, BlockDecodingStrategy::UptoBlocks(1))
+            .map_err(|error| corrupt(&error))?;
+        while decoder.can_collect() > 0 {
+            let filled = out.len();
+            let (_, space) = out.space(decoder.can_collect())?;
+            let size = decoder.read(space).map_err(|error| corrupt(&error))?;
+            out.commit(filled + size);
+            out.check()?;
         }
     }
-
-    fn block(
-        &mut self,
-        block: &[u8],
-        frame_start: usize,
-        out: &mut BoundedOutput,
-    ) -> Result<(), CompressionError> {
-        let rest = self.literals.decode(block).map_err(corrupt)?;
-        let Some(mut run) = self.sequences.start(rest).map_err(corrupt)? else {
-            return out.extend(self.literals.bytes());
-        };
-        out.reserve(LARGEST_BLOCK)?;
-        let most = (out.limit() - out.len()).min(LARGEST_BLOCK);
-        let mut literals = self.literals.bytes();
-        let bytes = out.vec();
-        let block_start = bytes.len();
-        while let Some(sequence) = run.next().map_err(corrupt)? {
-            let (copied, after) = literals
-                .split_at_checked(sequence.literal_length)
-                .ok_or_else(|| corrupt("a sequence has more literals than there are"))?;
-            literals = after;
-            if bytes.len() - block_start + sequence.literal_length + sequence.match_length > most {
-                return Err(too_much(out, block_start));
-            }
-            bytes.extend_from_slice(copied);
-            if sequence.offset > bytes.len() - frame_start {
-                return Err(corrupt("a match starts before the frame"));
-            }
-            repeat(bytes, sequence.offset, sequence.match_length);
-        }
-        if bytes.len() - block_start + literals.len() > most {
-            return Err(too_much(out, block_start));
-        }
-        bytes.extend_from_slice(literals);
-        Ok(())
+    match frame.content_size {
+        Some(size) if size != (out.len() - begin) as u64 => Err(corrupt(&"the content has another size")),
+        _ => Ok(needed <= LARGEST_KEPT_WINDOW),
     }
 }
 
-/// Appends `length` bytes of what lies `offset` back, which may be what is being appended.
-#[inline]
-fn repeat(bytes: &mut Vec<u8>, offset: usize, mut length: usize) {
-    let start = bytes.len() - offset;
-    while length > 0 {
-        // What has been appended repeats with the same period, so each turn can take twice as much.
-        let part = length.min(bytes.len() - start);
-        bytes.extend_from_within(start..start + part);
-        length -= part;
-    }
+/// The window descriptor for the smallest power of two that holds `size`: 1 KiB and up.
+fn window_descriptor(size: usize) -> u8 {
+    // At most 63 - 10 = 53 for any size; the format ends at 31.
+    let exponent = size.checked_next_power_of_two().map_or(63, usize::trailing_zeros);
+    (exponent.saturating_sub(10).min(31) << 3) as u8
 }
 
-/// More than a block may hold, or more than the caller wants.
-fn too_much(out: &BoundedOutput, block_start: usize) -> CompressionError {
-    if out.limit() - block_start < LARGEST_BLOCK { out.exceeded() } else { corrupt("a block is too large") }
-}
-
-fn corrupt(reason: &str) -> CompressionError {
+fn corrupt(reason: &dyn std::fmt::Display) -> CompressionError {
     CompressionError::corrupt(Compression::Zstd, reason)
 }

@@ -1,7 +1,6 @@
 //! Fetch, v4 to v18 (topic ids from v13; the current leader in errors from v12, where it lives from v16 on).
 //!
-//! Answers when `min_bytes` are there, when a partition has an error, or when `max_wait_ms` is over. Fetch sessions
-//! (KIP-227) are declined: session id 0 in the answer tells the client to send all partitions each time.
+//! Answers when `min_bytes` are there, when a partition has an error, or when `max_wait_ms` is over.
 
 use std::collections::BTreeSet;
 
@@ -16,6 +15,7 @@ use ottla_protocol::types::{NodeId, Uuid};
 
 use crate::cluster::{Answer, Call, Cluster};
 use crate::connection::RequestId;
+use crate::fetch_session::FetchContext;
 use crate::fetching::WaitingFetch;
 use crate::now::millis;
 use crate::partition::Partition;
@@ -25,26 +25,37 @@ pub(crate) const VERSIONS: VersionRange = VersionRange::new(4, 18);
 
 /// The first version that names topics by id.
 const FIRST_VERSION_BY_ID: i16 = 13;
+/// The first version whose answer tells the current leader (KIP-595).
+const FIRST_VERSION_WITH_LEADER: i16 = 12;
 /// The first version whose answer says where the current leader lives (KIP-951).
 const FIRST_VERSION_WITH_ENDPOINTS: i16 = 16;
 /// The most bytes of records in one answer, whatever the client allows (the broker's `fetch.max.bytes`).
 const MAX_RESPONSE_BYTES: i32 = 55 * 1024 * 1024;
 
-pub(crate) fn handle(cluster: &mut Cluster, call: &Call, request: FetchRequest) -> Answer<FetchResponse> {
-    if request.session_id != 0 && request.session_epoch > 0 {
-        // No session was ever given out.
-        let mut response = FetchResponse::default();
-        response.error_code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND.0;
-        return Answer::Now(response);
-    }
+pub(crate) fn handle(cluster: &mut Cluster, call: &Call, mut request: FetchRequest) -> Answer<FetchResponse> {
+    let opened = cluster.fetch_sessions.open(
+        call.node,
+        call.now.instant,
+        &mut cluster.random,
+        call.version >= FIRST_VERSION_BY_ID,
+        &mut request,
+    );
+    let context = match opened {
+        Ok(context) => context,
+        Err(error) => {
+            let mut response = FetchResponse::default();
+            response.error_code = error.0;
+            return Answer::Now(response);
+        }
+    };
     let wait = millis(request.max_wait_ms);
     if wait.is_zero() || request.topics.is_empty() {
-        return Answer::Now(read(cluster, call, &request));
+        return Answer::Now(answer(cluster, call, &request, context));
     }
     match outlook(cluster, call, &request) {
-        Outlook::Ready => Answer::Now(read(cluster, call, &request)),
+        Outlook::Ready => Answer::Now(answer(cluster, call, &request, context)),
         Outlook::TooFew(watched) => {
-            let fetch = WaitingFetch { call: call.clone(), request, watched };
+            let fetch = WaitingFetch { call: call.clone(), request, context, watched };
             cluster.fetches.insert(fetch, call.now.instant + wait);
             Answer::Later
         }
@@ -62,8 +73,19 @@ pub(crate) fn reconsider(cluster: &mut Cluster, id: RequestId) {
 /// Answers a waiting fetch with what there is.
 pub(crate) fn finish(cluster: &mut Cluster, id: RequestId) {
     let Some(waiting) = cluster.fetches.remove(id) else { return };
-    let response = read(cluster, &waiting.call, &waiting.request);
+    let response = answer(cluster, &waiting.call, &waiting.request, waiting.context);
     cluster.respond(id, &response);
+}
+
+fn answer(
+    cluster: &mut Cluster,
+    call: &Call,
+    request: &FetchRequest,
+    context: FetchContext,
+) -> FetchResponse {
+    let mut response = read(cluster, call, request);
+    cluster.fetch_sessions.close(call.node, context, &mut response);
+    response
 }
 
 /// Whether an answer is due already.
@@ -113,7 +135,7 @@ fn read(cluster: &Cluster, call: &Call, request: &FetchRequest) -> FetchResponse
                     let limit = usize::try_from(asked.partition_max_bytes).unwrap_or(0).min(left);
                     Ok(data(partition, asked, limit, is_empty))
                 })
-                .unwrap_or_else(|error| refuse(asked.partition, error, partition.ok()));
+                .unwrap_or_else(|error| refuse(call.version, asked.partition, error, partition.ok()));
             let size = data.records.as_ref().map_or(0, Bytes::len);
             left = left.saturating_sub(size);
             is_empty &= size == 0;
@@ -146,14 +168,15 @@ fn data(partition: &Partition, asked: &FetchPartition, limit: usize, at_least_on
     data
 }
 
-fn refuse(index: i32, error: ErrorCode, partition: Option<&Partition>) -> PartitionData {
+fn refuse(version: i16, index: i32, error: ErrorCode, partition: Option<&Partition>) -> PartitionData {
     let mut data = PartitionData::default();
     data.partition_index = index;
     data.error_code = error.0;
     data.high_watermark = -1;
     data.aborted_transactions = None;
     data.records = Some(Bytes::new());
-    let moved = matches!(error, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH);
+    let moved = version >= FIRST_VERSION_WITH_LEADER
+        && matches!(error, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH);
     if let (true, Some(partition)) = (moved, partition) {
         data.current_leader.leader_id = partition.leader;
         data.current_leader.leader_epoch = partition.leader_epoch;

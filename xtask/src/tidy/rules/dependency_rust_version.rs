@@ -71,16 +71,16 @@ mod tests {
     fn a_far_dependency_that_is_too_new_is_found() {
         let mut snapshot = Snapshot::sample(&[("crates/core/Cargo.toml", "[dependencies]\nnear = \"1\"\n")]);
         snapshot.packages.extend([
-            package("ottla-core", Some((1, 85)), &["near"]),
+            package("ottla-core", Some((1, 87)), &["near"]),
             package("near", None, &["far", "old"]),
-            package("far", Some((1, 86)), &[]),
-            package("old", Some((1, 85)), &[]),
+            package("far", Some((1, 88)), &[]),
+            package("old", Some((1, 87)), &[]),
         ]);
         let core = snapshot.packages.get_mut("ottla-core").expect("it was put in");
         core.manifest = Some("crates/core/Cargo.toml".to_owned());
         let found = check(&snapshot);
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].line, 2);
-        assert!(found[0].message.starts_with("far  (by way of near) needs Rust 1.86"), "{found:?}");
+        assert!(found[0].message.starts_with("far  (by way of near) needs Rust 1.88"), "{found:?}");
     }
 }

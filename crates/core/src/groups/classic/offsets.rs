@@ -22,9 +22,9 @@ use crate::backoff::Backoff;
 use crate::consumer::{LeaderEpoch, Offset, OffsetAndMetadata, TopicPartition};
 use crate::groups::error::{GroupError, GroupErrorKind};
 use crate::groups::request::{GroupRequest, GroupResponse};
-use crate::groups::retry::Retry;
 use crate::random::Jitter;
 use crate::request::{RequestError, Token};
+use crate::retry::Retry;
 use crate::time::{Instant, Now, earliest};
 
 /// Operations that may be under way at once: far more than a consumer has use for, and few enough to look through.

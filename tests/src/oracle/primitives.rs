@@ -1,16 +1,19 @@
-//! Lines of `misc`: murmur2, CRCs and variable-length integers.
+//! Lines of the file `misc` about what messages and records are made of: murmur2, CRCs, variable-length
+//! integers, UUIDs and error codes.
 //!
-//! The other kinds of that file belong to layers that have no check here yet.
+//! Not here: that file's lines about groups (`assignors`) and SCRAM.
 
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::types::Uuid;
 use ottla_protocol::{murmur2, records, varint};
 use serde_json::Value;
 
-use super::{hex, hex_field, int_field, same};
+use super::{hex, hex_field, int_field, same, text_field};
 
 /// Whether [`check`] knows this line's kind.
 #[must_use]
 pub fn handles(line: &Value) -> bool {
-    matches!(line["kind"].as_str(), Some("murmur2" | "crc" | "varint"))
+    matches!(line["kind"].as_str(), Some("murmur2" | "crc" | "varint" | "uuid" | "errorCode"))
 }
 
 /// Checks a line.
@@ -22,6 +25,8 @@ pub fn check(line: &Value) -> Result<(), String> {
         Some("murmur2") => check_murmur2(line),
         Some("crc") => check_crc(line),
         Some("varint") => check_varint(line),
+        Some("uuid") => check_uuid(line),
+        Some("errorCode") => check_error_code(line),
         kind => Err(format!("no check for the kind: {kind:?}")),
     }
 }
@@ -84,4 +89,37 @@ fn both_ways<T: Copy + PartialEq + std::fmt::Debug>(
     same(field, hex(&out), hex(&expected))?;
     same(&format!("{field} size"), size, expected.len())?;
     same(&format!("{field} read"), read(&expected), Ok((value, expected.len())))
+}
+
+fn check_uuid(line: &Value) -> Result<(), String> {
+    let text = text_field(line, "text")?;
+    let bytes = hex_field(line, "hex")?.try_into().map_err(|_| "not 16 bytes: hex")?;
+    same("text", Uuid(bytes).to_string().as_str(), text)?;
+    same("uuid read", text.parse(), Ok(Uuid(bytes)))
+}
+
+fn check_error_code(line: &Value) -> Result<(), String> {
+    let code = i16::try_from(int_field(line, "code")?).map_err(|error| error.to_string())?;
+    let code = ErrorCode(code);
+    same("name", code.name(), Some(text_field(line, "name")?))?;
+    same("retriable", Some(code.is_retriable()), line["retriable"].as_bool())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_checks_of_uuids_and_error_codes_can_fail() {
+        let uuid = |text: &str| json!({"kind": "uuid", "text": text, "hex": "00".repeat(16)});
+        assert_eq!(check(&uuid("AAAAAAAAAAAAAAAAAAAAAA")), Ok(()));
+        assert!(check(&uuid("AAAAAAAAAAAAAAAAAAAAAQ")).is_err());
+        let code = |name: &str, retriable: bool| {
+            check(&json!({"kind": "errorCode", "code": 7, "name": name, "retriable": retriable}))
+        };
+        assert_eq!(code("REQUEST_TIMED_OUT", true), Ok(()));
+        assert!(code("REQUEST_TIMED_OUT", false).is_err());
+        assert!(code("NONE", true).is_err());
+    }
 }

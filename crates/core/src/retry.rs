@@ -22,6 +22,14 @@ impl Retry {
         self.at
     }
 
+    /// Forgets a wait that is over, so that [`at`](Self::at) tells of waits that are not; says whether there is none.
+    pub(crate) fn pass(&mut self, now: Now) -> bool {
+        if self.is_due(now) {
+            self.at = None;
+        }
+        self.at.is_none()
+    }
+
     /// The attempt failed.
     pub(crate) fn fail(&mut self, now: Now, backoff: &Backoff, jitter: &mut Jitter) {
         self.at = Some(now.instant + backoff.delay(self.attempt, jitter));

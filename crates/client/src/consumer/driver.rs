@@ -1,0 +1,293 @@
+//! The task that performs what the consumer's machines decide.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ottla_core::connection::{Answer, Encodable};
+use ottla_core::consumer::{FetchAction, ResetAction};
+use ottla_core::groups::{
+    Action, FindGroupCoordinator, GroupRequest, GroupResponse, LookupError, read_coordinator,
+};
+use ottla_core::request::{RequestError, Token};
+use ottla_core::time::{Instant, Now};
+use ottla_protocol::message::{Message, Request, VersionRange};
+use ottla_protocol::messages::fetch_request::FetchRequest;
+use ottla_protocol::messages::find_coordinator_request::FindCoordinatorRequest;
+use ottla_protocol::messages::list_offsets_request::ListOffsetsRequest;
+use ottla_protocol::types::{GroupId, NodeId, TopicName};
+use ottla_transport::{Reply, SendOptions};
+use tokio::time::sleep_until;
+
+use super::Shared;
+use super::engine::{Engine, Event};
+use super::error::ConsumerError;
+use crate::client::{Lane, Peer};
+
+/// What is left to do once the lock is released.
+enum Todo {
+    Fetch { token: Token, node_id: NodeId, request: FetchRequest, options: SendOptions },
+    ListOffsets { token: Token, node_id: NodeId, request: ListOffsetsRequest, options: SendOptions },
+    Group { token: Token, node_id: NodeId, request: GroupRequest, timeout: Duration },
+    FindCoordinator { token: Token },
+    RefreshMetadata,
+    Want(BTreeSet<TopicName>),
+}
+
+pub(super) fn spawn(shared: Arc<Shared>) {
+    tokio::spawn(run(shared));
+}
+
+async fn run(shared: Arc<Shared>) {
+    let mut snapshots = shared.client.shared.metadata.watch();
+    // Moves on to another broker when one does not answer.
+    let mut attempt = 0;
+    loop {
+        let next = perform(&shared, &mut attempt);
+        if shared.lock().has_left {
+            // Whoever waits for something sees that it is over.
+            return shared.ready.notify_one();
+        }
+        let clock = shared.client.shared.pool.clock();
+        let timer = sleep_until(clock.deadline(next.unwrap_or(Instant::from_start(Duration::MAX))));
+        tokio::select! {
+            biased;
+            () = shared.work.notified() => {}
+            changed = snapshots.changed() => {
+                if changed.is_err() {
+                    return close(&shared);
+                }
+                let snapshot = Arc::clone(&snapshots.borrow_and_update());
+                shared.lock().on_snapshot(shared.now(), snapshot);
+            }
+            () = timer => {}
+        }
+    }
+}
+
+/// The client is closed: nothing will come any more.
+fn close(shared: &Shared) {
+    let mut engine = shared.lock();
+    engine.is_closing = true;
+    engine.has_left = true;
+    drop(engine);
+    shared.ready.notify_one();
+}
+
+/// Does everything that is due, and says when to come back.
+fn perform(shared: &Arc<Shared>, attempt: &mut usize) -> Option<Instant> {
+    loop {
+        let now = shared.now();
+        let mut engine = shared.lock();
+        let released = shared.released.swap(0, Ordering::AcqRel);
+        engine.fetcher.unpin(released);
+        engine.handle_timeout(now);
+        let todos = engine.decide(now);
+        let waits = engine.has_news();
+        let next = engine.next_timeout();
+        let group_id = engine.group.as_ref().map(|group| group.group_id().clone());
+        drop(engine);
+        if waits {
+            shared.ready.notify_one();
+        }
+        if todos.is_empty() {
+            return next;
+        }
+        for todo in todos {
+            carry_out(shared, todo, group_id.as_ref(), attempt);
+        }
+    }
+}
+
+impl Engine {
+    /// Drains all machines.
+    fn decide(&mut self, now: Now) -> Vec<Todo> {
+        let mut todos = Vec::new();
+        while let Some(action) = self.group.as_mut().and_then(|group| group.poll_action(now)) {
+            self.on_group_action(now, action, &mut todos);
+        }
+        self.look_up(now);
+        self.take_starts();
+        let snapshot = Arc::clone(&self.snapshot);
+        while let Some(action) = self.reset.poll_action(now, &mut self.positions, &*snapshot) {
+            match action {
+                ResetAction::Send { token, node_id, request, versions, timeout } => {
+                    todos.push(Todo::ListOffsets {
+                        token,
+                        node_id,
+                        request,
+                        options: options(versions, timeout),
+                    });
+                }
+                ResetAction::RefreshMetadata => todos.push(Todo::RefreshMetadata),
+                ResetAction::Failed(error) => self.errors.push_back(error.into()),
+                _ => {}
+            }
+        }
+        self.take_starts();
+        while let Some(action) = self.fetcher.poll_action(now, &mut self.positions, &*snapshot) {
+            match action {
+                FetchAction::Send { token, node_id, request, versions, timeout } => {
+                    todos.push(Todo::Fetch { token, node_id, request, options: options(versions, timeout) });
+                }
+                FetchAction::Deliver(delivery) => self.on_delivery(delivery),
+                FetchAction::RefreshMetadata => todos.push(Todo::RefreshMetadata),
+                FetchAction::Failed(error) => self.errors.push_back(error.into()),
+                _ => {}
+            }
+        }
+        // Lookups and commits that were just asked for go out at once.
+        while let Some(action) = self.group.as_mut().and_then(|group| group.poll_action(now)) {
+            self.on_group_action(now, action, &mut todos);
+        }
+        todos
+    }
+
+    fn on_group_action(&mut self, now: Now, action: Action, todos: &mut Vec<Todo>) {
+        match action {
+            Action::FindCoordinator { token } => todos.push(Todo::FindCoordinator { token }),
+            Action::Send { token, node_id, request, timeout } => {
+                todos.push(Todo::Group { token, node_id, request, timeout });
+            }
+            Action::NeedTopics { topics } => {
+                todos.push(Todo::Want(topics.iter().cloned().collect()));
+                self.topics_to_assign = Some(topics);
+                self.tell_topics(now);
+            }
+            Action::Revoke { partitions } => {
+                self.revoking = Some(partitions);
+                // An application that closes its consumer, or dropped it, has let go already.
+                if self.is_closing {
+                    self.finish_revocation(now);
+                }
+            }
+            Action::Lost { partitions } => {
+                self.revoking = None;
+                self.give_up(&partitions);
+                self.events.push_back(Event::Lost(partitions));
+            }
+            Action::Assigned { partitions, added, .. } => {
+                self.positions.assign(&partitions);
+                let topics = partitions.into_iter().map(|partition| partition.topic).collect();
+                todos.push(Todo::Want(topics));
+                self.events.push_back(Event::Assigned(added));
+            }
+            Action::Committed { token, result } => self.on_committed(token, result),
+            Action::OffsetsFetched { token, result } => self.on_looked_up(now, token, result),
+            Action::Left => self.has_left = true,
+            Action::Failed(error) => {
+                self.errors.push_back(ConsumerError::Group(error));
+                self.has_failed = true;
+                self.has_left |= self.is_closing;
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether there is something for whoever asks for a batch.
+    fn has_news(&self) -> bool {
+        !self.fetched.is_empty()
+            || !self.errors.is_empty()
+            || !self.events.is_empty()
+            || self.revoking.is_some()
+            || self.has_failed
+            || self.has_left
+    }
+}
+
+fn options(versions: VersionRange, timeout: Duration) -> SendOptions {
+    SendOptions { versions, expects_answer: true, timeout }
+}
+
+fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attempt: &mut usize) {
+    let client = &shared.client.shared;
+    let keep = Arc::clone(shared);
+    match todo {
+        Todo::Fetch { token, node_id, request, options } => {
+            let reply: Reply = Box::new(move |result| {
+                let result = result.and_then(decode::<FetchRequest>);
+                let now = keep.now();
+                let mut engine = keep.lock();
+                let Engine { fetcher, positions, .. } = &mut *engine;
+                fetcher.on_response(now, token, result, positions);
+                drop(engine);
+                keep.work.notify_one();
+            });
+            client.pool.send(Peer::Node(node_id), Lane::Fetch, Box::new(request), options, reply);
+        }
+        Todo::ListOffsets { token, node_id, request, options } => {
+            let reply: Reply = Box::new(move |result| {
+                let result = result.and_then(decode::<ListOffsetsRequest>);
+                let now = keep.now();
+                let mut engine = keep.lock();
+                let Engine { reset, positions, .. } = &mut *engine;
+                reset.on_response(now, token, result.as_ref().map_err(Clone::clone), positions);
+                drop(engine);
+                keep.work.notify_one();
+            });
+            client.pool.send(Peer::Node(node_id), Lane::Control, Box::new(request), options, reply);
+        }
+        Todo::Group { token, node_id, request, timeout } => {
+            let api = request.api_key();
+            let reply: Reply = Box::new(move |result| {
+                let result = result.and_then(|answer: Answer| {
+                    GroupResponse::decode(api, &answer.body, answer.version)
+                        .expect("group requests have group answers")
+                        .map_err(RequestError::Decode)
+                });
+                keep.on_group(|engine, now| {
+                    if let Some(group) = &mut engine.group {
+                        group.on_response(now, token, result);
+                    }
+                });
+            });
+            let options = options(request.versions(), timeout);
+            let request: Box<dyn Encodable> = Box::new(request);
+            client.pool.send(Peer::Node(node_id), Lane::Coordinator, request, options, reply);
+        }
+        Todo::FindCoordinator { token } => find_coordinator(shared, token, group_id, attempt),
+        Todo::RefreshMetadata => client.metadata.refresh(),
+        Todo::Want(topics) => client.metadata.want(&topics),
+    }
+}
+
+fn find_coordinator(shared: &Arc<Shared>, token: Token, group_id: Option<&GroupId>, attempt: &mut usize) {
+    let Some(group_id) = group_id else { return };
+    let keep = Arc::clone(shared);
+    let reply: Reply = Box::new(move |result| {
+        let result = match result {
+            Ok(answer) => read_coordinator_answer(&answer),
+            Err(error) => Err(LookupError::Request(error)),
+        };
+        keep.on_group(|engine, now| {
+            if let Some(group) = &mut engine.group {
+                group.on_coordinator(now, token, result);
+            }
+        });
+    });
+    let pool = &shared.client.shared.pool;
+    let request = Box::new(FindGroupCoordinator(group_id.clone()));
+    let options = options(FindCoordinatorRequest::VERSIONS, shared.client.shared.settings.request_timeout);
+    pool.send(pool.any_peer(*attempt), Lane::Control, request, options, reply);
+    *attempt += 1;
+}
+
+fn read_coordinator_answer(answer: &Answer) -> Result<NodeId, LookupError> {
+    let response = decode::<FindCoordinatorRequest>(answer.clone()).map_err(LookupError::Request)?;
+    read_coordinator(&response, answer.version).map_err(LookupError::Code)
+}
+
+impl Shared {
+    fn on_group(&self, act: impl FnOnce(&mut Engine, Now)) {
+        let now = self.now();
+        act(&mut self.lock(), now);
+        self.work.notify_one();
+    }
+}
+
+fn decode<R: Request>(answer: Answer) -> Result<R::Response, RequestError> {
+    let (response, _) =
+        R::Response::decode_prefix(&answer.body, answer.version).map_err(RequestError::Decode)?;
+    Ok(response)
+}

@@ -1,0 +1,297 @@
+//! What the consumer's machines share, under one lock.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use ottla_core::assignors::TopicSnapshot;
+use ottla_core::consumer::{
+    CommittedLookup, Consumed, Delivery, FetchEpoch, Fetcher, OffsetAndMetadata, OffsetReset,
+    OffsetResetPolicy, Positions, TopicPartition,
+};
+use ottla_core::groups::{ClassicGroup, CommittedOffsets, FetchedOffsets, GroupError};
+use ottla_core::metadata::ClusterSnapshot;
+use ottla_core::request::Token;
+use ottla_core::time::{Instant, Now, earliest};
+use ottla_protocol::records::RecordSet;
+use ottla_protocol::types::TopicName;
+use tokio::sync::oneshot;
+
+use super::error::ConsumerError;
+use crate::error::{ClientError, ClientErrorKind};
+
+/// Snapshots in a row without a topic before the application is told: a new topic spreads in a moment.
+const UNKNOWN_TOPIC_SNAPSHOTS: u32 = 5;
+
+pub(super) struct Engine {
+    pub(super) positions: Positions,
+    pub(super) fetcher: Fetcher,
+    pub(super) reset: OffsetReset,
+    pub(super) consumed: Consumed,
+    pub(super) group: Option<ClassicGroup>,
+    pub(super) policy: OffsetResetPolicy,
+    pub(super) snapshot: Arc<ClusterSnapshot>,
+    /// Fetched and not handed out yet.
+    pub(super) fetched: VecDeque<Fetched>,
+    /// For the application.
+    pub(super) errors: VecDeque<ConsumerError>,
+    pub(super) events: VecDeque<Event>,
+    /// Partitions that the group wants back and the application may still be working on.
+    pub(super) revoking: Option<Vec<TopicPartition>>,
+    lookup: Option<(Token, CommittedLookup)>,
+    commits: BTreeMap<Token, Commit>,
+    /// What the leader of the group has to know to assign.
+    pub(super) topics_to_assign: Option<Vec<TopicName>>,
+    /// Topics that the application named, and for how many snapshots each was missing.
+    pub(super) wanted: BTreeMap<TopicName, u32>,
+    /// When the application last asked for a batch, and whether it is asking now.
+    pub(super) polled_at: Instant,
+    pub(super) is_polling: bool,
+    pub(super) max_poll_interval: std::time::Duration,
+    pub(super) is_closing: bool,
+    pub(super) is_abandoned: bool,
+    pub(super) has_left: bool,
+    pub(super) has_failed: bool,
+}
+
+/// A delivery on its way to the application.
+pub(super) struct Fetched {
+    pub(super) partition: TopicPartition,
+    pub(super) fetch_epoch: FetchEpoch,
+    pub(super) fetch_offset: i64,
+    pub(super) high_watermark: i64,
+    pub(super) size: usize,
+    pub(super) batches: RecordSet,
+}
+
+/// A commit under way.
+struct Commit {
+    offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
+    /// Whoever waits for it; nobody waits for one that the interval started.
+    waiter: Option<oneshot::Sender<Result<(), ConsumerError>>>,
+}
+
+/// Something that the application's listener is told.
+pub(super) enum Event {
+    Assigned(Vec<TopicPartition>),
+    Lost(Vec<TopicPartition>),
+}
+
+/// The machines of a new consumer.
+pub(super) struct Machines {
+    pub(super) fetcher: Fetcher,
+    pub(super) reset: OffsetReset,
+    pub(super) consumed: Consumed,
+    pub(super) group: Option<ClassicGroup>,
+    pub(super) policy: OffsetResetPolicy,
+}
+
+impl Engine {
+    pub(super) fn new(
+        machines: Machines,
+        snapshot: Arc<ClusterSnapshot>,
+        wanted: BTreeSet<TopicName>,
+        max_poll_interval: std::time::Duration,
+        now: Instant,
+    ) -> Self {
+        let Machines { fetcher, reset, consumed, group, policy } = machines;
+        Self {
+            positions: Positions::default(),
+            fetcher,
+            reset,
+            consumed,
+            group,
+            policy,
+            snapshot,
+            fetched: VecDeque::new(),
+            errors: VecDeque::new(),
+            events: VecDeque::new(),
+            revoking: None,
+            lookup: None,
+            commits: BTreeMap::new(),
+            topics_to_assign: None,
+            wanted: wanted.into_iter().map(|topic| (topic, 0)).collect(),
+            polled_at: now,
+            is_polling: false,
+            max_poll_interval,
+            is_closing: false,
+            is_abandoned: false,
+            has_left: false,
+            has_failed: false,
+        }
+    }
+
+    /// Data came.
+    pub(super) fn on_delivery(&mut self, delivery: Delivery) {
+        let size = delivery.size();
+        self.fetched.push_back(Fetched {
+            partition: delivery.partition,
+            fetch_epoch: delivery.fetch_epoch,
+            fetch_offset: delivery.fetch_offset.0,
+            high_watermark: delivery.high_watermark.map_or(-1, |offset| offset.0),
+            size,
+            batches: RecordSet::new(delivery.records),
+        });
+    }
+
+    /// Gives partitions up.
+    pub(super) fn give_up(&mut self, partitions: &[TopicPartition]) {
+        self.positions.revoke(partitions);
+        self.consumed.revoke(partitions);
+        // What was fetched of them is told apart by its epoch, and dropped when it is its turn.
+    }
+
+    /// Has the group commit; the receiver gets the outcome.
+    pub(super) fn commit(
+        &mut self,
+        now: Now,
+        offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
+    ) -> Result<oneshot::Receiver<Result<(), ConsumerError>>, ConsumerError> {
+        let group = self.group.as_mut().ok_or(ConsumerError::NoGroup)?;
+        let (sender, receiver) = oneshot::channel();
+        if offsets.is_empty() {
+            // Nobody waits for it yet, so it cannot fail.
+            _ = sender.send(Ok(()));
+        } else {
+            let token = group.commit(now, offsets.clone());
+            self.commits.insert(token, Commit { offsets, waiter: Some(sender) });
+        }
+        Ok(receiver)
+    }
+
+    /// Starts a commit if the interval is over.
+    pub(super) fn commit_automatically(&mut self, now: Now) {
+        let Some(group) = &mut self.group else { return };
+        if self.is_closing {
+            return;
+        }
+        if let Some(offsets) = self.consumed.poll_commit(now) {
+            let token = group.commit(now, offsets.clone());
+            self.commits.insert(token, Commit { offsets, waiter: None });
+        }
+    }
+
+    pub(super) fn on_committed(&mut self, token: Token, result: Result<CommittedOffsets, GroupError>) {
+        let Some(Commit { offsets, waiter }) = self.commits.remove(&token) else { return };
+        let mut outcome = Ok(());
+        match result {
+            Ok(committed) => {
+                for (partition, result) in committed.partitions {
+                    match (result, offsets.get(&partition)) {
+                        (Ok(()), Some(sent)) => self.consumed.on_committed(&partition, sent.offset),
+                        (Ok(()), None) => {}
+                        (Err(code), _) => outcome = Err(ConsumerError::Commit { partition, code }),
+                    }
+                }
+            }
+            Err(error) => outcome = Err(ConsumerError::Group(error)),
+        }
+        match waiter {
+            // Whoever asked may have given up.
+            Some(waiter) => _ = waiter.send(outcome),
+            // What did not succeed is committed with the next interval.
+            None => self.consumed.on_commit_ended(),
+        }
+    }
+
+    /// Asks for committed offsets where partitions need them. Without a group, nothing is committed.
+    pub(super) fn look_up(&mut self, now: Now) {
+        if self.lookup.is_some() {
+            return;
+        }
+        let Some(lookup) = self.positions.poll_lookup() else { return };
+        match &mut self.group {
+            Some(group) => {
+                let token = group.fetch_offsets(now, lookup.partitions());
+                self.lookup = Some((token, lookup));
+            }
+            None => {
+                let mut nothing = FetchedOffsets::default();
+                nothing.partitions = lookup.partitions().into_iter().map(|tp| (tp, Ok(None))).collect();
+                self.on_found(now, lookup, &nothing);
+            }
+        }
+    }
+
+    pub(super) fn on_looked_up(
+        &mut self,
+        now: Now,
+        token: Token,
+        result: Result<FetchedOffsets, GroupError>,
+    ) {
+        let Some((_, lookup)) = self.lookup.take_if(|(asked, _)| *asked == token) else { return };
+        match result {
+            Ok(found) => self.on_found(now, lookup, &found),
+            Err(error) => {
+                self.positions.on_lookup_failed(lookup);
+                self.errors.push_back(ConsumerError::Group(error));
+            }
+        }
+    }
+
+    fn on_found(&mut self, now: Now, lookup: CommittedLookup, found: &FetchedOffsets) {
+        let errors = self.positions.on_looked_up(now, lookup, found, self.policy);
+        self.errors.extend(errors.into_iter().map(ConsumerError::from));
+    }
+
+    /// Where partitions start, for the bookkeeping of commits.
+    pub(super) fn take_starts(&mut self) {
+        while let Some(started) = self.positions.poll_started() {
+            self.consumed.on_started(&started);
+        }
+    }
+
+    /// A new picture of the cluster.
+    pub(super) fn on_snapshot(&mut self, now: Now, snapshot: Arc<ClusterSnapshot>) {
+        self.snapshot = snapshot;
+        self.tell_topics(now);
+        for (topic, missing) in &mut self.wanted {
+            let known = self.snapshot.topic(topic).is_some_and(|topic| topic.error.is_none());
+            *missing = if known { 0 } else { *missing + 1 };
+            if *missing == UNKNOWN_TOPIC_SNAPSHOTS {
+                let kind = ClientErrorKind::UnknownTopic(topic.clone());
+                self.errors.push_back(ConsumerError::Client(ClientError::new(kind)));
+            }
+        }
+    }
+
+    /// Tells the group's leader of the topics that it assigns, once all of them are known or known to be missing.
+    pub(super) fn tell_topics(&mut self, now: Now) {
+        let (Some(group), Some(topics)) = (&mut self.group, &self.topics_to_assign) else { return };
+        if topics.iter().all(|topic| self.snapshot.topic(topic).is_some()) {
+            group.on_topics(now, &TopicSnapshot::of_cluster(&self.snapshot, topics));
+        }
+    }
+
+    /// Ends the membership, or at once what has none.
+    pub(super) fn leave(&mut self, now: Now) {
+        match &mut self.group {
+            Some(group) if !self.has_failed => group.leave(now),
+            _ => self.has_left = true,
+        }
+    }
+
+    /// When the machines want to be looked at again.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        let group = self.group.as_ref().and_then(ClassicGroup::next_timeout);
+        let fetch = self.fetcher.next_timeout(&self.positions);
+        let reset = self.reset.next_timeout(&self.positions);
+        let commit = self.group.as_ref().and_then(|_| self.consumed.next_timeout());
+        let poll = (!self.is_polling && self.group.is_some() && !self.is_closing)
+            .then(|| self.polled_at + self.max_poll_interval);
+        [group, fetch, reset, commit, poll].into_iter().fold(None, earliest)
+    }
+
+    /// Time passes.
+    pub(super) fn handle_timeout(&mut self, now: Now) {
+        let overdue = !self.is_polling && self.polled_at + self.max_poll_interval <= now.instant;
+        if let Some(group) = &mut self.group {
+            group.handle_timeout(now);
+            if overdue && !self.is_closing {
+                group.on_poll_overdue(now);
+                // Once is enough; the next poll starts the interval anew.
+                self.polled_at = now.instant;
+            }
+        }
+        self.commit_automatically(now);
+    }
+}

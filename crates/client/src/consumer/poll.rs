@@ -1,0 +1,226 @@
+//! How a batch gets from the engine to the application.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ottla_core::consumer::{LeaderEpoch, Offset, Position, TopicPartition};
+use ottla_protocol::compression::Decompressor;
+use ottla_protocol::records::{self as protocol, BatchRecords, RecordError};
+
+use super::Shared;
+use super::batch::{Batch, Pin};
+use super::engine::{Engine, Event, Fetched};
+use super::error::ConsumerError;
+use super::listener::RebalanceListener;
+
+/// What whoever asks for batches keeps between them.
+pub(super) struct Poller {
+    decompressor: Decompressor,
+    listener: Box<dyn RebalanceListener>,
+    /// The delivery that batches are being taken from, and its share of the fetch memory.
+    current: Option<(Fetched, Arc<Pin>)>,
+}
+
+/// What there is to do.
+enum Step {
+    Event(Event),
+    Error(ConsumerError),
+    /// Let go of partitions.
+    Revoke(Vec<TopicPartition>),
+    Take(Fetched),
+    Wait,
+    Ended,
+}
+
+impl Poller {
+    pub(super) fn new(listener: Box<dyn RebalanceListener>) -> Self {
+        Self { decompressor: Decompressor::new(), listener, current: None }
+    }
+
+    pub(super) async fn next(&mut self, shared: &Arc<Shared>) -> Result<Option<Batch>, ConsumerError> {
+        let _polling = Polling::start(shared);
+        loop {
+            if let Some(batch) = self.take_batch(shared)? {
+                return Ok(Some(batch));
+            }
+            let step = shared.lock().next_step();
+            match step {
+                Step::Event(Event::Assigned(partitions)) => self.listener.on_assigned(&partitions),
+                Step::Event(Event::Lost(partitions)) => self.listener.on_lost(&partitions),
+                Step::Error(error) => return Err(error),
+                Step::Revoke(partitions) => self.revoke(shared, &partitions).await,
+                Step::Take(fetched) => {
+                    let pin = Pin { shared: Arc::downgrade(shared), bytes: fetched.size };
+                    self.current = Some((fetched, Arc::new(pin)));
+                }
+                Step::Wait => shared.ready.notified().await,
+                Step::Ended => return Ok(None),
+            }
+        }
+    }
+
+    /// The next batch of the current delivery that has something new.
+    fn take_batch(&mut self, shared: &Arc<Shared>) -> Result<Option<Batch>, ConsumerError> {
+        while let Some((fetched, pin)) = &mut self.current {
+            let is_current = {
+                let engine = shared.lock();
+                engine.positions.is_current(&fetched.partition, fetched.fetch_epoch)
+                    && engine.revoking.is_none()
+            };
+            // While the group wants partitions back nothing new is handed out; what is dropped here is read again
+            // by whoever gets the partition.
+            let batch = if is_current { fetched.batches.next() } else { None };
+            let Some(batch) = batch else {
+                let (partition, epoch, size) = (&fetched.partition, fetched.fetch_epoch, fetched.size);
+                shared.lock().positions.on_taken(partition, epoch, size);
+                self.current = None;
+                shared.work.notify_one();
+                continue;
+            };
+            let result = batch.and_then(|batch| {
+                open(&batch, fetched.fetch_offset, shared.settings.max_batch_bytes, &mut self.decompressor)
+                    .map(|records| (batch, records))
+            });
+            let (batch, records) = match result {
+                Ok(opened) => opened,
+                Err(error) => {
+                    let partition = fetched.partition.clone();
+                    self.current = None;
+                    // Nothing is skipped: the application gets this error again until it seeks.
+                    shared.lock().start_over(&partition);
+                    shared.work.notify_one();
+                    return Err(ConsumerError::Records { partition, error });
+                }
+            };
+            let next = Offset(batch.last_offset() + 1);
+            let leader_epoch =
+                (batch.partition_leader_epoch() >= 0).then(|| LeaderEpoch(batch.partition_leader_epoch()));
+            let mut memory = vec![Arc::clone(pin)];
+            let mut engine = shared.lock();
+            if !engine.positions.is_current(&fetched.partition, fetched.fetch_epoch) {
+                continue;
+            }
+            engine.consumed.on_handed_out(&fetched.partition, next, leader_epoch);
+            let Some(records) = records else { continue };
+            if batch.attributes().compression_id() != 0 {
+                let bytes = records.data().len();
+                engine.fetcher.pin(bytes);
+                memory.push(Arc::new(Pin { shared: Arc::downgrade(shared), bytes }));
+            }
+            drop(engine);
+            let (partition, high_watermark) = (fetched.partition.clone(), fetched.high_watermark);
+            if let Some(batch) = Batch::new(partition, high_watermark, records, fetched.fetch_offset, memory)
+            {
+                return Ok(Some(batch));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Commits what was handed out of partitions that go to others, and lets go of them.
+    async fn revoke(&mut self, shared: &Arc<Shared>, partitions: &[TopicPartition]) {
+        self.current = None;
+        let commit = {
+            let mut engine = shared.lock();
+            let offsets = match shared.settings.enable_auto_commit {
+                true => engine.consumed.uncommitted(Some(partitions)),
+                false => BTreeMap::new(),
+            };
+            (!offsets.is_empty()).then(|| engine.commit(shared.now(), offsets))
+        };
+        if let Some(receiver) = commit {
+            // What cannot be committed is read again by whoever gets the partitions; the group goes on regardless.
+            if let Err(error) = shared.wait_for_commit(receiver).await {
+                shared.lock().errors.push_back(error);
+            }
+        }
+        self.listener.on_revoked(partitions);
+        let mut engine = shared.lock();
+        engine.finish_revocation(shared.now());
+        drop(engine);
+        shared.work.notify_one();
+    }
+}
+
+/// The records of a batch, walked once so that none of them is broken; `None` for a batch without records for the
+/// application.
+fn open(
+    batch: &protocol::Batch,
+    first_offset: i64,
+    limit: usize,
+    decompressor: &mut Decompressor,
+) -> Result<Option<BatchRecords>, RecordError> {
+    if batch.is_control() || batch.last_offset() < first_offset {
+        return Ok(None);
+    }
+    let records = batch.records_with(decompressor, limit)?;
+    for record in &records {
+        record?;
+    }
+    Ok(Some(records))
+}
+
+/// Says that the application is asking for a batch, until dropped.
+struct Polling<'a> {
+    shared: &'a Shared,
+}
+
+impl<'a> Polling<'a> {
+    fn start(shared: &'a Arc<Shared>) -> Self {
+        let now = shared.now();
+        let mut engine = shared.lock();
+        engine.is_polling = true;
+        engine.consumed.on_poll();
+        if let Some(group) = &mut engine.group {
+            group.on_poll(now);
+        }
+        Self { shared }
+    }
+}
+
+impl Drop for Polling<'_> {
+    fn drop(&mut self) {
+        let now = self.shared.now();
+        let mut engine = self.shared.lock();
+        engine.is_polling = false;
+        engine.polled_at = now.instant;
+    }
+}
+
+impl Engine {
+    fn next_step(&mut self) -> Step {
+        if let Some(event) = self.events.pop_front() {
+            return Step::Event(event);
+        }
+        if let Some(partitions) = &self.revoking {
+            return Step::Revoke(partitions.clone());
+        }
+        if let Some(error) = self.errors.pop_front() {
+            return Step::Error(error);
+        }
+        if self.is_closing || self.has_failed {
+            return Step::Ended;
+        }
+        let paused = |fetched: &Fetched, engine: &Self| engine.positions.is_paused(&fetched.partition);
+        match (0..self.fetched.len()).find(|at| !paused(&self.fetched[*at], self)) {
+            Some(at) => self.fetched.remove(at).map_or(Step::Wait, Step::Take),
+            None => Step::Wait,
+        }
+    }
+
+    /// Reads a partition again from behind what was handed out.
+    fn start_over(&mut self, partition: &TopicPartition) {
+        if let Some(offset) = self.consumed.position(partition) {
+            self.positions.seek(partition, Position { offset, leader_epoch: None });
+        }
+    }
+
+    /// The application has let go of what the group wanted back.
+    pub(super) fn finish_revocation(&mut self, now: ottla_core::time::Now) {
+        let Some(partitions) = self.revoking.take() else { return };
+        self.give_up(&partitions);
+        if let Some(group) = &mut self.group {
+            group.on_revoked(now);
+        }
+    }
+}
