@@ -9,6 +9,7 @@ mod bench;
 mod broker;
 mod interrupt;
 mod numbers;
+mod quickstart;
 
 use std::io;
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ const STYLES: Styles = Styles::styled()
 /// Apache Kafka from the command line: first steps, a broker for tests, and measurements.
 #[derive(Parser)]
 #[command(name = "ottla", version, styles = STYLES, max_term_width = 110, disable_help_subcommand = true)]
+#[command(after_help = "New here? `ottla quickstart` needs nothing but this program.")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -35,12 +37,14 @@ struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Command {
+    Quickstart(quickstart::Arguments),
     Broker(broker::Arguments),
     Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Quickstart(arguments) => quickstart::run(&arguments),
         Command::Broker(arguments) => broker::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
     };

@@ -1,5 +1,7 @@
 //! Numbers, sizes and times as people read and write them.
 
+use std::time::Duration;
+
 /// `1234567` as `1,234,567`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -17,6 +19,17 @@ pub fn grouped(number: u64) -> String {
 pub fn counted(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(number))
+}
+
+/// Three significant digits or so: `0.42 ms`, `8.1 ms`, `3.05 s`.
+pub fn elapsed(time: Duration) -> String {
+    let ms = time.as_secs_f64() * 1e3;
+    match ms {
+        ..1.0 => format!("{ms:.2} ms"),
+        ..10.0 => format!("{ms:.1} ms"),
+        ..1000.0 => format!("{ms:.0} ms"),
+        _ => format!("{:.2} s", ms / 1e3),
+    }
 }
 
 /// `1536.0` as `1.5 KiB`.
@@ -58,10 +71,13 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_short() {
+    fn sizes_and_times_are_short() {
         assert_eq!(bytes(12.0), "12 B");
         assert_eq!(bytes(1536.0), "1.5 KiB");
         assert_eq!(bytes(3.0 * 1024.0 * 1024.0 * 1024.0), "3.00 GiB");
+        assert_eq!(elapsed(Duration::from_micros(420)), "0.42 ms");
+        assert_eq!(elapsed(Duration::from_micros(8120)), "8.1 ms");
+        assert_eq!(elapsed(Duration::from_millis(3050)), "3.05 s");
     }
 
     #[test]
