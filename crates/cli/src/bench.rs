@@ -5,7 +5,9 @@
 
 mod arguments;
 mod checksum;
+mod consume;
 mod deliveries;
+mod e2e;
 mod latency;
 mod meter;
 mod pace;
@@ -39,10 +41,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 async fn measure(arguments: &Arguments) -> anyhow::Result<report::Report> {
+    arguments.check()?;
     let session = Session::start(arguments).await?;
     let report = match arguments.operation {
         Operation::Produce => produce::run(&session).await,
+        Operation::Consume => consume::run(&session).await,
         Operation::Latency => latency::run(&session).await,
+        Operation::E2e => e2e::run(&session).await,
     };
     session.client.close().await;
     report

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use ottla_client::Compression;
 
+use super::e2e::STAMP_BYTES;
 use crate::numbers::parse_count;
 
 /// Messages before the measured ones, in latency and e2e: connections, caches and the broker's code get warm.
@@ -36,7 +37,7 @@ pub struct Arguments {
     pub records: Option<u64>,
 
     /// Bytes of each value
-    #[arg(long, value_name = "BYTES", default_value = "100", value_parser = parse_count)]
+    #[arg(long, value_name = "BYTES", default_value = "100", value_parser = parse_size)]
     pub record_size: u64,
 
     /// The producer's compression.type
@@ -48,7 +49,7 @@ pub struct Arguments {
     pub linger_ms: Option<u64>,
 
     /// The producer's batch.size in bytes [default: the client's]
-    #[arg(long, value_name = "BYTES", value_parser = parse_count)]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     pub batch_size: Option<u64>,
 
     /// Values: the file cut into pieces of --record-size, over and over
@@ -79,8 +80,12 @@ pub struct Arguments {
 pub enum Operation {
     /// Queue records as fast as possible, and wait until each is acknowledged
     Produce,
+    /// Read all partitions from their beginnings, without a group, until --records were read
+    Consume,
     /// Send one record at a time, each when the one before is acknowledged
     Latency,
+    /// Produce at --rate and consume in the same process: the time from one to the other
+    E2e,
 }
 
 const HELP: &str = "\
@@ -103,12 +108,30 @@ Examples:
   ottla bench e2e --topic speed-e2e --rate 2000";
 
 impl Arguments {
+    /// Refuses what clap cannot see.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let (size, least) = (self.record_size, STAMP_BYTES as u64);
+        if self.operation == Operation::E2e && size < least {
+            let message = format!("e2e needs a --record-size of at least {least}: {size}");
+            return Err(crate::usage_error(message));
+        }
+        Ok(())
+    }
+
     /// How many records are to be measured.
     pub fn records(&self) -> u64 {
         self.records.unwrap_or(match self.operation {
-            Operation::Produce => 1_000_000,
-            Operation::Latency => 20_000,
+            Operation::Produce | Operation::Consume => 1_000_000,
+            Operation::Latency | Operation::E2e => 20_000,
         })
+    }
+}
+
+/// Lengths are 32 bits wide in Kafka.
+fn parse_size(text: &str) -> Result<u64, String> {
+    match parse_count(text)? {
+        size if i32::try_from(size).is_ok() => Ok(size),
+        _ => Err(format!("at most {} is possible", i32::MAX)),
     }
 }
 
@@ -137,7 +160,7 @@ mod tests {
     fn every_operation_takes_every_option() {
         let options = "--bootstrap-server b:1 --topic t --records 1_000 --record-size 10 --compression lz4 \
                        --linger-ms 5 --batch-size 1000000 --payload-file f --partitions 6 --rate 100 --json";
-        for operation in ["produce", "latency"] {
+        for operation in ["produce", "consume", "latency", "e2e"] {
             let arguments = parse(&format!("{operation} {options}")).expect(operation);
             assert_eq!(arguments.records(), 1000);
             assert_eq!(arguments.compression, Compression::Lz4);
@@ -149,14 +172,27 @@ mod tests {
         let check = |line: &str, expected| assert_eq!(parse(line).expect(line).records(), expected, "{line}");
         check("produce --topic t", 1_000_000);
         check("latency --topic t", 20_000);
-        check("latency --topic t --records 7", 7);
+        check("e2e --topic t --records 7", 7);
+    }
+
+    #[test]
+    fn e2e_needs_room_for_its_stamps() {
+        let check =
+            |line: &str, expected| assert_eq!(parse(line).expect(line).check().is_ok(), expected, "{line}");
+        check("e2e --topic t --record-size 23", false);
+        check("e2e --topic t --record-size 24", true);
+        check("latency --topic t --record-size 23", true);
     }
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        for line in
-            ["produce", "fly --topic t", "produce --topic t --compression rar", "latency --topic t --rate 0"]
-        {
+        for line in [
+            "produce",
+            "fly --topic t",
+            "produce --topic t --compression rar",
+            "e2e --topic t --rate 0",
+            "produce --topic t --record-size 3000000000",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -15,6 +15,13 @@ pub struct Payload {
     size: usize,
 }
 
+impl Default for Payload {
+    /// No values.
+    fn default() -> Self {
+        Self { bytes: Vec::new(), size: 1 }
+    }
+}
+
 impl Payload {
     /// From the file that the arguments name, else made up.
     pub fn load(arguments: &Arguments) -> anyhow::Result<Self> {

@@ -61,7 +61,9 @@ impl Report {
         let (partitions, topic) = (session.partitions as u64, &session.arguments.topic);
         let did = match session.arguments.operation {
             Operation::Produce => "produced to",
+            Operation::Consume => "consumed from",
             Operation::Latency => "sent one at a time to",
+            Operation::E2e => "produced to and consumed from",
         };
         let title = format!("{did} {topic}, {}", counted(partitions, "partition"));
         let micros = |secs: f64| (secs * 1e6).round() / 1e6;

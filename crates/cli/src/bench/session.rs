@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use ottla_client::{Client, Producer};
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, Operation};
 use super::meter::Meter;
 use super::payload::Payload;
 use super::traffic::{CountingConnector, Traffic};
@@ -24,7 +24,10 @@ pub struct Session<'a> {
 impl<'a> Session<'a> {
     /// Reads the payload, connects, and asks for the topic, which may create it.
     pub async fn start(arguments: &'a Arguments) -> anyhow::Result<Self> {
-        let payload = Payload::load(arguments)?;
+        let payload = match arguments.operation {
+            Operation::Consume => Payload::default(),
+            _ => Payload::load(arguments)?,
+        };
         let traffic = Traffic::default();
         let client = Client::builder(&arguments.bootstrap_server)
             .client_id("ottla-bench")
