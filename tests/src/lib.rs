@@ -2,6 +2,7 @@
 //! compare with.
 
 pub mod clients;
+pub mod memory_network;
 pub mod oracle;
 pub mod random;
 pub mod real_kafka;
