@@ -105,6 +105,15 @@ pub fn check(sent: &[Content], received: &[Received]) -> KeyPartitions {
     partitions
 }
 
+/// Likewise, where several readers shared the partitions: what each has read of a partition is put together.
+///
+/// # Panics
+/// With the first difference.
+pub fn check_sorted(sent: &[Content], mut received: Vec<Received>) -> KeyPartitions {
+    received.sort_by_key(|received| (received.partition, received.offset));
+    check(sent, &received)
+}
+
 /// A timestamp that the sender's client has chosen is only checked for being one.
 fn without_own_timestamp(found: &Content, expected: &Content) -> Content {
     let mut found = found.clone();

@@ -2,7 +2,15 @@
 //!
 //! Other clients are compared with in `interop.rs`.
 
-#[path = "kafka/round_trip.rs"]
-mod round_trip;
+#[path = "kafka/broken_connections.rs"]
+mod broken_connections;
 #[path = "kafka/every_record.rs"]
 mod every_record;
+#[path = "kafka/groups.rs"]
+mod groups;
+#[path = "kafka/offset_reset.rs"]
+mod offset_reset;
+#[path = "kafka/refusals.rs"]
+mod refusals;
+#[path = "kafka/round_trip.rs"]
+mod round_trip;
