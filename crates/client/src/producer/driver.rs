@@ -31,6 +31,7 @@ pub(super) struct Driver {
     shared: Arc<Shared>,
     compressor: Compressor,
     snapshots: watch::Receiver<Arc<ClusterSnapshot>>,
+    client_is_closed: bool,
     /// Moves to another broker when one does not answer.
     attempt: usize,
 }
@@ -38,7 +39,8 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn spawn(shared: Arc<Shared>) {
         let snapshots = shared.client.shared.metadata.watch();
-        let driver = Driver { shared, compressor: Compressor::new(), snapshots, attempt: 0 };
+        let driver =
+            Driver { shared, compressor: Compressor::new(), snapshots, client_is_closed: false, attempt: 0 };
         tokio::spawn(driver.run());
     }
 
@@ -54,14 +56,11 @@ impl Driver {
             tokio::select! {
                 biased;
                 () = self.shared.work.notified() => {}
-                changed = self.snapshots.changed() => {
-                    if changed.is_err() {
-                        // The client is closed: leaders no longer change, and requests fail by themselves.
-                        self.shared.work.notified().await;
-                    } else {
-                        self.take_snapshot();
-                    }
-                }
+                changed = self.snapshots.changed(), if !self.client_is_closed => match changed {
+                    Ok(()) => self.take_snapshot(),
+                    // Leaders no longer change, and requests fail by themselves.
+                    Err(_) => self.client_is_closed = true,
+                },
                 () = timer => {}
             }
         }
