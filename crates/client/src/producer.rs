@@ -181,8 +181,7 @@ impl Producer {
         loop {
             let progress = self.shared.progress.notified();
             if self.shared.lock().machine.is_flushed(mark) {
-                // Others may wait for the same.
-                return self.shared.progress.notify_one();
+                return;
             }
             progress.await;
         }

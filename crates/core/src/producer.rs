@@ -230,7 +230,7 @@ impl<T> Producer<T> {
         let RecordParts { timestamp, key, value, headers } = record;
         let queue = &mut self.queues[partition.0];
         let fits = match queue.batches.back_mut() {
-            Some(Batch { content: Content::Open(builder), .. }) => {
+            Some(Batch { content: Content::Open(builder), closed: false, .. }) => {
                 let size = builder.record_size(timestamp, key, value, headers.clone());
                 builder.size() + size <= self.config.batch_size
             }

@@ -12,7 +12,7 @@ use ottla_core::groups::{
 };
 use ottla_core::request::{RequestError, Token};
 use ottla_core::time::{Instant, Now};
-use ottla_protocol::message::{Message, Request, VersionRange};
+use ottla_protocol::message::{Message, VersionRange};
 use ottla_protocol::messages::fetch_request::FetchRequest;
 use ottla_protocol::messages::find_coordinator_request::FindCoordinatorRequest;
 use ottla_protocol::messages::list_offsets_request::ListOffsetsRequest;
@@ -36,15 +36,18 @@ enum Todo {
 }
 
 pub(super) fn spawn(shared: Arc<Shared>) {
-    tokio::spawn(run(shared));
+    tokio::spawn(async move {
+        run(&shared).await;
+        shared.client.shared.pool.close_lanes(shared.lanes);
+    });
 }
 
-async fn run(shared: Arc<Shared>) {
+async fn run(shared: &Arc<Shared>) {
     let mut snapshots = shared.client.shared.metadata.watch();
     // Moves on to another broker when one does not answer.
     let mut attempt = 0;
     loop {
-        let next = perform(&shared, &mut attempt);
+        let next = perform(shared, &mut attempt);
         if shared.lock().has_left {
             // Whoever waits for something sees that it is over.
             return shared.ready.notify_one();
@@ -56,7 +59,7 @@ async fn run(shared: Arc<Shared>) {
             () = shared.work.notified() => {}
             changed = snapshots.changed() => {
                 if changed.is_err() {
-                    return close(&shared);
+                    return close(shared);
                 }
                 let snapshot = Arc::clone(&snapshots.borrow_and_update());
                 shared.lock().on_snapshot(shared.now(), snapshot);
@@ -206,7 +209,7 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
     match todo {
         Todo::Fetch { token, node_id, request, options } => {
             let reply: Reply = Box::new(move |result| {
-                let result = result.and_then(decode::<FetchRequest>);
+                let result = result.and_then(|answer| answer.decode::<FetchRequest>());
                 let now = keep.now();
                 let mut engine = keep.lock();
                 let Engine { fetcher, positions, .. } = &mut *engine;
@@ -214,11 +217,17 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
                 drop(engine);
                 keep.work.notify_one();
             });
-            client.pool.send(Peer::Node(node_id), Lane::Fetch, Box::new(request), options, reply);
+            client.pool.send(
+                Peer::Node(node_id),
+                Lane::Fetch(shared.lanes),
+                Box::new(request),
+                options,
+                reply,
+            );
         }
         Todo::ListOffsets { token, node_id, request, options } => {
             let reply: Reply = Box::new(move |result| {
-                let result = result.and_then(decode::<ListOffsetsRequest>);
+                let result = result.and_then(|answer| answer.decode::<ListOffsetsRequest>());
                 let now = keep.now();
                 let mut engine = keep.lock();
                 let Engine { reset, positions, .. } = &mut *engine;
@@ -244,7 +253,7 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
             });
             let options = options(request.versions(), timeout);
             let request: Box<dyn Encodable> = Box::new(request);
-            client.pool.send(Peer::Node(node_id), Lane::Coordinator, request, options, reply);
+            client.pool.send(Peer::Node(node_id), Lane::Coordinator(shared.lanes), request, options, reply);
         }
         Todo::FindCoordinator { token } => find_coordinator(shared, token, group_id, attempt),
         Todo::RefreshMetadata => client.metadata.refresh(),
@@ -274,7 +283,7 @@ fn find_coordinator(shared: &Arc<Shared>, token: Token, group_id: Option<&GroupI
 }
 
 fn read_coordinator_answer(answer: &Answer) -> Result<NodeId, LookupError> {
-    let response = decode::<FindCoordinatorRequest>(answer.clone()).map_err(LookupError::Request)?;
+    let response = answer.decode::<FindCoordinatorRequest>().map_err(LookupError::Request)?;
     read_coordinator(&response, answer.version).map_err(LookupError::Code)
 }
 
@@ -284,10 +293,4 @@ impl Shared {
         act(&mut self.lock(), now);
         self.work.notify_one();
     }
-}
-
-fn decode<R: Request>(answer: Answer) -> Result<R::Response, RequestError> {
-    let (response, _) =
-        R::Response::decode_prefix(&answer.body, answer.version).map_err(RequestError::Decode)?;
-    Ok(response)
 }

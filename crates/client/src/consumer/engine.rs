@@ -16,6 +16,7 @@ use ottla_protocol::records::RecordSet;
 use ottla_protocol::types::TopicName;
 use tokio::sync::oneshot;
 
+use super::batch::Pin;
 use super::error::ConsumerError;
 use crate::error::{ClientError, ClientErrorKind};
 
@@ -61,6 +62,8 @@ pub(super) struct Fetched {
     pub(super) high_watermark: i64,
     pub(super) size: usize,
     pub(super) batches: RecordSet,
+    /// Its share of the fetch memory, once the application has seen it.
+    pub(super) pin: Option<Arc<Pin>>,
 }
 
 /// A commit under way.
@@ -130,6 +133,7 @@ impl Engine {
             high_watermark: delivery.high_watermark.map_or(-1, |offset| offset.0),
             size,
             batches: RecordSet::new(delivery.records),
+            pin: None,
         });
     }
 

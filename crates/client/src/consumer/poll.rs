@@ -17,8 +17,8 @@ use super::listener::RebalanceListener;
 pub(super) struct Poller {
     decompressor: Decompressor,
     listener: Box<dyn RebalanceListener>,
-    /// The delivery that batches are being taken from, and its share of the fetch memory.
-    current: Option<(Fetched, Arc<Pin>)>,
+    /// The delivery that batches are being taken from.
+    current: Option<Fetched>,
 }
 
 /// What there is to do.
@@ -49,10 +49,7 @@ impl Poller {
                 Step::Event(Event::Lost(partitions)) => self.listener.on_lost(&partitions),
                 Step::Error(error) => return Err(error),
                 Step::Revoke(partitions) => self.revoke(shared, &partitions).await,
-                Step::Take(fetched) => {
-                    let pin = Pin { shared: Arc::downgrade(shared), bytes: fetched.size };
-                    self.current = Some((fetched, Arc::new(pin)));
-                }
+                Step::Take(fetched) => self.current = Some(fetched),
                 Step::Wait => shared.ready.notified().await,
                 Step::Ended => return Ok(None),
             }
@@ -61,12 +58,21 @@ impl Poller {
 
     /// The next batch of the current delivery that has something new.
     fn take_batch(&mut self, shared: &Arc<Shared>) -> Result<Option<Batch>, ConsumerError> {
-        while let Some((fetched, pin)) = &mut self.current {
+        while let Some(fetched) = &mut self.current {
             let is_current = {
-                let engine = shared.lock();
+                let mut engine = shared.lock();
+                if engine.positions.is_paused(&fetched.partition) {
+                    // In front of what was fetched after it.
+                    self.current.take().into_iter().for_each(|fetched| engine.fetched.push_front(fetched));
+                    return Ok(None);
+                }
                 engine.positions.is_current(&fetched.partition, fetched.fetch_epoch)
                     && engine.revoking.is_none()
             };
+            let bytes = fetched.size;
+            let pin =
+                fetched.pin.get_or_insert_with(|| Arc::new(Pin { shared: Arc::downgrade(shared), bytes }));
+            let mut memory = vec![Arc::clone(pin)];
             // While the group wants partitions back nothing new is handed out; what is dropped here is read again
             // by whoever gets the partition.
             let batch = if is_current { fetched.batches.next() } else { None };
@@ -95,7 +101,6 @@ impl Poller {
             let next = Offset(batch.last_offset() + 1);
             let leader_epoch =
                 (batch.partition_leader_epoch() >= 0).then(|| LeaderEpoch(batch.partition_leader_epoch()));
-            let mut memory = vec![Arc::clone(pin)];
             let mut engine = shared.lock();
             if !engine.positions.is_current(&fetched.partition, fetched.fetch_epoch) {
                 continue;

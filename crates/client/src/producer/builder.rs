@@ -152,7 +152,8 @@ impl ProducerBuilder {
         let config = ProducerConfig {
             acks: self.acks,
             enable_idempotence: self.enable_idempotence,
-            batch_size: self.batch_size,
+            // A batch that no request takes would never leave.
+            batch_size: self.batch_size.min(self.max_request_size),
             linger: self.linger,
             buffer_memory: self.buffer_memory,
             max_request_size: self.max_request_size,

@@ -24,8 +24,12 @@ impl<T> Producer<T> {
             let queue = &self.queues[index.0];
             let Some(batch) = queue.batches.front() else { continue };
             next = earliest(next, Some(batch.created + self.config.delivery_timeout));
-            let waits = queue.retries || queue.leader.is_some_and(|node| !self.has_slot(node));
-            if !waits {
+            // What holds a batch up that is due is an event, not time: to come back at once would be to spin.
+            let waits = match queue.leader {
+                Some(node) => !self.has_slot(node),
+                None => self.refreshing,
+            };
+            if !waits && !queue.retries && self.may_send(batch) {
                 next = earliest(next, Some(self.due(*index, batch)));
             }
         }

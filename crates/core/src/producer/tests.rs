@@ -201,6 +201,19 @@ fn linger_holds_a_batch_back_until_it_is_full_due_or_flushed() {
 }
 
 #[test]
+fn a_flushed_batch_takes_no_more_records() {
+    let mut world = World::new(ProducerConfig { linger: Duration::from_secs(1), ..config() });
+    assert_eq!(world.append(0, 0, 10), Ok(1));
+    assert_eq!(world.append(0, 0, 10), Ok(1));
+    let mark = world.producer.flush();
+    assert_eq!(world.append(0, 0, 10), Ok(2));
+    let sent = world.run(0).remove(0);
+    world.answer(1, &sent, ErrorCode::NONE);
+    world.run(1);
+    assert!(world.producer.is_flushed(mark));
+}
+
+#[test]
 fn a_failed_batch_goes_again_before_those_that_followed_it() {
     let mut world = World::new(config());
     world.append(0, 0, 10).expect("room");

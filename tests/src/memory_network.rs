@@ -1,0 +1,227 @@
+//! A network within the process: streams between clients and the nodes of a test broker are pipes in memory, so that
+//! tests run on tokio's paused clock and repeat to the byte.
+//!
+//! What can happen to it is set from outside: nodes that refuse connections, streams that are cut now or after some
+//! bytes, silence, latency. Every client may have a network of its own to the same broker.
+//!
+//! Not here: faults of the broker itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use ottla_protocol::types::NodeId;
+use ottla_testbroker::TestBroker;
+use ottla_transport::{Connecting, Connector, Stream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex, split};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+/// What a pipe holds before whoever writes has to wait, in bytes: about what sockets do.
+const PIPE_BYTES: usize = 64 * 1024;
+
+/// Streams to the nodes of a broker; clones are the same network.
+#[derive(Clone, Debug)]
+pub struct MemoryNetwork {
+    broker: Arc<TestBroker>,
+    weather: watch::Sender<Weather>,
+    record: Arc<Mutex<Record>>,
+}
+
+/// What holds for all streams.
+#[derive(Clone, Debug, Default)]
+struct Weather {
+    down: BTreeSet<NodeId>,
+    /// How often the streams of a node were cut.
+    cuts: BTreeMap<NodeId, u64>,
+    silent: bool,
+    latency: Duration,
+}
+
+/// What happened, and what is to happen to the streams to come.
+#[derive(Debug, Default)]
+struct Record {
+    streams: u64,
+    /// A hash of all that went through, in its order.
+    trace: u64,
+    fates: Option<Fates>,
+}
+
+#[derive(Debug)]
+struct Fates {
+    random: u64,
+    left: u32,
+    most_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Direction {
+    ToBroker,
+    ToClient,
+}
+
+impl MemoryNetwork {
+    /// A network to `broker` on which all is well.
+    pub fn new(broker: Arc<TestBroker>) -> Self {
+        Self { broker, weather: watch::Sender::new(Weather::default()), record: Arc::default() }
+    }
+
+    /// From now on a node refuses connections, and those that it has end.
+    pub fn take_down(&self, node: NodeId) {
+        self.weather.send_modify(|weather| _ = weather.down.insert(node));
+        self.cut(node);
+    }
+
+    /// A node is there again.
+    pub fn bring_up(&self, node: NodeId) {
+        self.weather.send_modify(|weather| _ = weather.down.remove(&node));
+    }
+
+    /// Ends all streams to a node; it takes new ones.
+    pub fn cut(&self, node: NodeId) {
+        self.weather.send_modify(|weather| *weather.cuts.entry(node).or_default() += 1);
+    }
+
+    /// Each of the next `streams` streams ends after at most `most_bytes` bytes in one of its directions, drawn from
+    /// `seed`: in the middle of a frame, mostly.
+    pub fn cut_next(&self, streams: u32, most_bytes: u64, seed: u64) {
+        self.lock().fates = Some(Fates { random: seed, left: streams, most_bytes });
+    }
+
+    /// Nothing goes through, not even the end of a stream, until silence ends.
+    pub fn silence(&self, silent: bool) {
+        self.weather.send_modify(|weather| weather.silent = silent);
+    }
+
+    /// How long bytes take, each way.
+    pub fn delay(&self, latency: Duration) {
+        self.weather.send_modify(|weather| weather.latency = latency);
+    }
+
+    /// How many streams were made so far.
+    pub fn streams(&self) -> u64 {
+        self.lock().streams
+    }
+
+    /// A hash of all bytes that went through, in their order: two runs with the same one did the same.
+    pub fn trace(&self) -> u64 {
+        self.lock().trace
+    }
+
+    fn open(&self, host: &str, port: u16) -> io::Result<DuplexStream> {
+        let node = self.broker.node_at(host, port).ok_or(io::ErrorKind::NotFound)?;
+        if self.weather.borrow().down.contains(&node) {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        let (client, near) = duplex(PIPE_BYTES);
+        let (far, broker) = duplex(PIPE_BYTES);
+        self.broker.handle_connection(node, broker);
+        let link = Link { weather: self.weather.subscribe(), record: Arc::clone(&self.record), node };
+        let limits = self.lock().next_limits();
+        tokio::spawn(link.carry(near, far, limits));
+        Ok(client)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().expect("nothing panics while it holds the record")
+    }
+}
+
+impl Connector for MemoryNetwork {
+    fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
+        Box::pin(async move {
+            // A subscription that has seen the present would miss a silence that is already there.
+            let mut weather = self.weather.subscribe();
+            _ = weather.wait_for(|weather| !weather.silent).await;
+            Ok(Box::new(self.open(host, port)?) as Box<dyn Stream>)
+        })
+    }
+}
+
+impl Record {
+    /// Bytes after which the next stream ends, to the broker and to the client.
+    fn next_limits(&mut self) -> [u64; 2] {
+        self.streams += 1;
+        let mut limits = [u64::MAX; 2];
+        if let Some(fates) = self.fates.as_mut().filter(|fates| fates.left > 0) {
+            fates.left -= 1;
+            let drawn = splitmix(&mut fates.random);
+            limits[(drawn & 1) as usize] = (drawn >> 1) % (fates.most_bytes + 1);
+        }
+        limits
+    }
+
+    fn note(&mut self, node: NodeId, direction: Direction, bytes: &[u8]) {
+        let mut hash = self.trace ^ (node.0 as u64) << 8 ^ direction as u64;
+        // FNV-1a.
+        for byte in bytes {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+        self.trace = hash;
+    }
+}
+
+/// One stream.
+struct Link {
+    weather: watch::Receiver<Weather>,
+    record: Arc<Mutex<Record>>,
+    node: NodeId,
+}
+
+impl Link {
+    /// Carries bytes until one end is closed or the stream is cut, and then closes both.
+    async fn carry(self, client: DuplexStream, broker: DuplexStream, [up, down]: [u64; 2]) {
+        let (mut from_client, mut to_client) = split(client);
+        let (mut from_broker, mut to_broker) = split(broker);
+        tokio::select! {
+            biased;
+            () = self.cut() => {}
+            () = self.pump(Direction::ToBroker, &mut from_client, &mut to_broker, up) => {}
+            () = self.pump(Direction::ToClient, &mut from_broker, &mut to_client, down) => {}
+        }
+    }
+
+    async fn cut(&self) {
+        let mut weather = self.weather.clone();
+        let before = weather.borrow().cuts.get(&self.node).copied();
+        if weather.wait_for(|weather| weather.cuts.get(&self.node).copied() != before).await.is_err() {
+            pending().await
+        }
+    }
+
+    async fn pump(
+        &self,
+        direction: Direction,
+        from: &mut (impl AsyncRead + Unpin),
+        to: &mut (impl AsyncWrite + Unpin),
+        mut limit: u64,
+    ) {
+        let mut weather = self.weather.clone();
+        let mut buffer = vec![0; PIPE_BYTES];
+        loop {
+            let read = from.read(&mut buffer).await.unwrap_or(0);
+            let latency = weather.borrow().latency;
+            sleep(latency).await;
+            _ = weather.wait_for(|weather| !weather.silent).await;
+            let carried = &buffer[..read.min(usize::try_from(limit).unwrap_or(usize::MAX))];
+            limit -= carried.len() as u64;
+            self.record
+                .lock()
+                .expect("nothing panics while it holds the record")
+                .note(self.node, direction, carried);
+            if to.write_all(carried).await.is_err() || carried.len() < read || read == 0 {
+                return;
+            }
+        }
+    }
+}
+
+fn splitmix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *state;
+    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
+}

@@ -1,0 +1,5 @@
+//! The real client on the test broker, over pipes in memory, with tokio's clock paused: minutes pass in no time, and
+//! every run is the same.
+
+mod produce;
+mod world;
