@@ -7,7 +7,7 @@ use ottla_client::{Delivery, SendError};
 /// Handles that may wait at once; more than fit in the requests under way, so that it does not hold up the producer.
 const WINDOW: usize = 128 * 1024;
 
-/// How often finished ones are taken out.
+/// How often finished ones are taken out, and other tasks have their turn.
 const LOOK_EVERY: u64 = 1024;
 
 /// Deliveries that are waited for, and counts of those that came about.
@@ -27,6 +27,8 @@ impl Deliveries {
         self.pushed += 1;
         if self.pushed.is_multiple_of(LOOK_EVERY) {
             self.look();
+            // Queueing need not wait, and on one thread the producer's tasks would come to nothing until it does.
+            tokio::task::yield_now().await;
             if self.waiting.len() >= WINDOW {
                 self.wait_for_oldest().await;
             }
