@@ -1,3 +1,9 @@
-//! Cross-layer tests.
+//! Cross-layer tests, and what several of them need: clusters to test on, records to send, and other clients to
+//! compare with.
 
+pub mod clients;
 pub mod oracle;
+pub mod random;
+pub mod real_kafka;
+pub mod topics;
+pub mod workload;

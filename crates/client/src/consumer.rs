@@ -23,7 +23,7 @@ use ottla_core::time::Now;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
-use crate::client::Client;
+use crate::client::{Client, ConsumerLanes};
 
 pub use batch::{Batch, ConsumerRecord, ConsumerRecords, Message};
 pub use builder::ConsumerBuilder;
@@ -45,6 +45,8 @@ pub struct Consumer {
 
 pub(crate) struct Shared {
     client: Client,
+    /// Its connections, as its requests wait at brokers.
+    lanes: ConsumerLanes,
     engine: Mutex<Engine>,
     /// There may be something for the driver to do.
     work: Notify,

@@ -226,6 +226,7 @@ impl ConsumerBuilder {
         engine.positions.assign(&self.partitions);
         self.client.shared.metadata.want(&wanted);
         let shared = Arc::new(Shared {
+            lanes: self.client.shared.pool.consumer_lanes(),
             client: self.client,
             engine: Mutex::new(engine),
             work: Notify::new(),

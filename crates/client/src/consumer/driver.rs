@@ -36,15 +36,18 @@ enum Todo {
 }
 
 pub(super) fn spawn(shared: Arc<Shared>) {
-    tokio::spawn(run(shared));
+    tokio::spawn(async move {
+        run(&shared).await;
+        shared.client.shared.pool.close_lanes(shared.lanes);
+    });
 }
 
-async fn run(shared: Arc<Shared>) {
+async fn run(shared: &Arc<Shared>) {
     let mut snapshots = shared.client.shared.metadata.watch();
     // Moves on to another broker when one does not answer.
     let mut attempt = 0;
     loop {
-        let next = perform(&shared, &mut attempt);
+        let next = perform(shared, &mut attempt);
         if shared.lock().has_left {
             // Whoever waits for something sees that it is over.
             return shared.ready.notify_one();
@@ -56,7 +59,7 @@ async fn run(shared: Arc<Shared>) {
             () = shared.work.notified() => {}
             changed = snapshots.changed() => {
                 if changed.is_err() {
-                    return close(&shared);
+                    return close(shared);
                 }
                 let snapshot = Arc::clone(&snapshots.borrow_and_update());
                 shared.lock().on_snapshot(shared.now(), snapshot);
@@ -214,7 +217,13 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
                 drop(engine);
                 keep.work.notify_one();
             });
-            client.pool.send(Peer::Node(node_id), Lane::Fetch, Box::new(request), options, reply);
+            client.pool.send(
+                Peer::Node(node_id),
+                Lane::Fetch(shared.lanes),
+                Box::new(request),
+                options,
+                reply,
+            );
         }
         Todo::ListOffsets { token, node_id, request, options } => {
             let reply: Reply = Box::new(move |result| {
@@ -244,7 +253,7 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
             });
             let options = options(request.versions(), timeout);
             let request: Box<dyn Encodable> = Box::new(request);
-            client.pool.send(Peer::Node(node_id), Lane::Coordinator, request, options, reply);
+            client.pool.send(Peer::Node(node_id), Lane::Coordinator(shared.lanes), request, options, reply);
         }
         Todo::FindCoordinator { token } => find_coordinator(shared, token, group_id, attempt),
         Todo::RefreshMetadata => client.metadata.refresh(),

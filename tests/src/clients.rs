@@ -1,0 +1,23 @@
+//! Clients that can be put to the same work: ottla and others, for comparison.
+
+mod ottla;
+
+pub use ottla::{Ottla, assigned, consume, contents, produce};
+
+use crate::workload::{Content, Received};
+use ottla_protocol::compression::Compression;
+
+/// A client of Kafka.
+pub trait KafkaClient {
+    /// What it is called.
+    fn name(&self) -> &'static str;
+
+    /// What is left of a record once this client has sent it: not every one can send everything.
+    fn sends(&self, content: &Content) -> Content;
+
+    /// Sends records in their order, in compressed batches, and waits until all replicas have them.
+    fn produce(&self, bootstrap_servers: &str, topic: &str, compression: Compression, records: &[Content]);
+
+    /// Reads the first `count` records of a topic.
+    fn consume(&self, bootstrap_servers: &str, topic: &str, count: usize) -> Vec<Received>;
+}
