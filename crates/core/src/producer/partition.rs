@@ -17,6 +17,9 @@ pub(super) struct Queue<T> {
     pub(super) under_way: usize,
     /// A batch under way failed: those behind it must be known before anything is sent again.
     pub(super) retries: bool,
+    /// The leader has written a batch of this producer, and so checks the sequences of those that follow. Before, it
+    /// takes any sequence: a batch that follows a refused one would be written before it.
+    pub(super) is_introduced: bool,
     /// The sequence of the next batch that was never sent.
     pub(super) next_sequence: i32,
 }
@@ -30,6 +33,7 @@ impl<T> Queue<T> {
             batches: VecDeque::new(),
             under_way: 0,
             retries: false,
+            is_introduced: false,
             next_sequence: 0,
         }
     }

@@ -62,7 +62,9 @@ impl<T> Producer<T> {
             };
             match answer {
                 Ok(delivered) => {
-                    self.queues[index.0].landed();
+                    let queue = &mut self.queues[index.0];
+                    queue.landed();
+                    queue.is_introduced = true;
                     self.complete(batch, Ok(delivered));
                 }
                 Err(error) => self.failed(now.instant, index, batch, error),
@@ -112,6 +114,8 @@ impl<T> Producer<T> {
         batch.last_error = Some(error);
         let queue = &mut self.queues[index.0];
         queue.retries = true;
+        // Perhaps another leader answers from now on.
+        queue.is_introduced = false;
         queue.requeue(batch);
         queue.landed();
         self.filled.insert(index);
