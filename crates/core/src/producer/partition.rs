@@ -48,6 +48,28 @@ impl<T> Queue<T> {
         self.batches.insert(at, batch);
     }
 
+    /// Whether a batch that goes before this one has to get another sequence.
+    pub(super) fn follows_a_lost_sequence(&self, batch: &Batch<T>) -> bool {
+        let earlier = self.batches.front().filter(|queued| queued.number < batch.number);
+        batch.sequence.is_some() && earlier.is_some_and(|queued| queued.sequence.is_none())
+    }
+
+    /// Batches that wait behind one that lost its sequence lose theirs. Those that may be written are taken out: with
+    /// a new sequence they might be written again.
+    pub(super) fn drop_sequences_behind_a_lost_one(&mut self) -> Vec<Batch<T>> {
+        if self.batches.front().is_none_or(|front| front.sequence.is_some()) {
+            return Vec::new();
+        }
+        let is_unclear = |batch: &Batch<T>| batch.sequence.is_some() && batch.perhaps_written;
+        let (unclear, mut kept): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.batches).into_iter().partition(is_unclear);
+        for batch in &mut kept {
+            batch.sequence = None;
+        }
+        self.batches = kept;
+        unclear.into()
+    }
+
     /// One batch less is under way.
     pub(super) fn landed(&mut self) {
         self.under_way = self.under_way.saturating_sub(1);

@@ -276,6 +276,50 @@ fn a_failed_batch_goes_again_before_those_that_followed_it() {
     assert_eq!(world.completed, [(3, Ok(100)), (4, Ok(100)), (5, Ok(100))]);
 }
 
+/// Those behind it wait for the new epoch as well: with the old sequences they could not go before it.
+#[test]
+fn batches_behind_one_that_lost_its_sequence_lose_theirs() {
+    for first_fails_last in [true, false] {
+        let mut world = World::introduced(config());
+        world.append(0, 0, 10).expect("room");
+        let first = world.run(0).remove(0);
+        world.append(0, 0, 10).expect("room");
+        let second = world.run(0).remove(0);
+        let answers =
+            [(first, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER), (second, ErrorCode::NOT_LEADER_OR_FOLLOWER)];
+        let [one, other] = answers;
+        let answers = if first_fails_last { [other, one] } else { [one, other] };
+        for (sent, code) in answers {
+            world.answer(1, &sent, code);
+        }
+        let mut order = Vec::new();
+        for ms in [300, 600] {
+            for sent in world.run(ms) {
+                order.push(sent.batches[0]);
+                world.answer(ms, &sent, ErrorCode::NONE);
+            }
+        }
+        assert_eq!(order, [(0, 0, 1, 1), (0, 1, 1, 1)]);
+        world.run(600);
+        assert_eq!(world.completed, [(3, Ok(100)), (4, Ok(100))]);
+    }
+}
+
+/// It may be written, and in a new epoch it would be written again.
+#[test]
+fn a_batch_behind_a_lost_sequence_that_had_no_answer_is_given_up() {
+    let mut world = World::introduced(config());
+    world.append(0, 0, 10).expect("room");
+    let first = world.run(0).remove(0);
+    world.append(0, 0, 10).expect("room");
+    let second = world.run(0).remove(0);
+    let lost = RequestError::Disconnected { sent: true, reason: "reset".into() };
+    world.producer.on_produced(at(1), second.token, Err(lost));
+    world.answer(1, &first, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+    assert_eq!(world.run(300)[0].batches, [(0, 0, 1, 1)]);
+    assert_eq!(world.completed, [(4, Err(ProduceErrorKind::PerhapsWritten))]);
+}
+
 #[test]
 fn a_refusal_that_will_not_pass_ends_the_batch_and_bumps_the_epoch() {
     let mut world = World::new(config());
