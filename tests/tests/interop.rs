@@ -5,3 +5,7 @@
 
 #[path = "interop/on_kafka.rs"]
 mod on_kafka;
+#[path = "interop/partitions.rs"]
+mod partitions;
+#[path = "interop/relay.rs"]
+mod relay;
