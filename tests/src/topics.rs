@@ -1,14 +1,18 @@
-//! Creating topics and waiting for them, over a socket of its own: tests of a client should not prepare themselves
-//! with that client. Not an admin client: two requests in fixed versions that every broker since Kafka 2.8 has.
+//! Creating topics, waiting for them and looking at their batches, over a socket of its own: tests of a client should not prepare themselves
+//! with that client. Not an admin client: three requests in fixed versions that every broker since Kafka 2.8 has.
 
 use bytes::{Bytes, BytesMut};
+use ottla_protocol::compression::Compression;
 use ottla_protocol::frame::{FrameBuf, decode_response_header, encode_request, split_frame};
 use ottla_protocol::message::{Message, Request};
 use ottla_protocol::messages::create_topics_request::{
     CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
+use ottla_protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use ottla_protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use ottla_protocol::messages::metadata_response::MetadataResponse;
+use ottla_protocol::records::{Batch, RecordSet};
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -61,6 +65,29 @@ pub fn exists(bootstrap_servers: &str, name: &str) -> bool {
     let first = bootstrap_servers.split(',').next().expect("an address");
     let response = describe(&mut Peer::connect(first), name);
     response.topics[0].error_code == 0
+}
+
+/// The compressions of the first batches of a topic's first partition, which the first broker leads.
+///
+/// # Panics
+/// If the broker does not answer.
+#[must_use]
+pub fn compressions(bootstrap_servers: &str, name: &str) -> BTreeSet<Compression> {
+    let mut partition = FetchPartition::default();
+    partition.partition_max_bytes = 1 << 20;
+    let mut topic = FetchTopic::default();
+    topic.topic = name.into();
+    topic.partitions.push(partition);
+    let mut request = FetchRequest::default();
+    request.max_bytes = 1 << 20;
+    request.topics.push(topic);
+    let first = bootstrap_servers.split(',').next().expect("an address");
+    let mut response = Peer::connect(first).ask(&request, 12);
+    let answer = response.responses[0].partitions.remove(0);
+    assert_eq!(answer.error_code, 0, "cannot fetch from {name}");
+    let batches = RecordSet::new(answer.records.unwrap_or_default());
+    let compression = |batch: Batch| Compression::from_id(batch.attributes().compression_id());
+    batches.map(|batch| compression(batch.expect("a whole batch")).expect("a known compression")).collect()
 }
 
 fn wait_for(bootstrap_servers: &str, name: &str, partitions: i32) {

@@ -37,6 +37,10 @@ impl KafkaClient for Ottla {
         content.clone()
     }
 
+    fn shows(&self, content: &Content) -> Content {
+        content.clone()
+    }
+
     fn produce(&self, bootstrap_servers: &str, topic: &str, compression: Compression, records: &[Content]) {
         self.runtime.block_on(async {
             let client = Client::builder(bootstrap_servers).connect().await.expect("the cluster is there");

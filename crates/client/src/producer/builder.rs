@@ -96,7 +96,8 @@ impl ProducerBuilder {
         self
     }
 
-    /// `max.in.flight.requests.per.connection`. Default: 5, the most that idempotence allows. Order is kept anyway.
+    /// `max.in.flight.requests.per.connection`. Default: 5, the most that idempotence allows and keeps in
+    /// order. Without idempotence, only 1 keeps the order when requests fail.
     #[must_use]
     pub fn max_in_flight(mut self, requests: usize) -> Self {
         self.max_in_flight = requests;
