@@ -47,6 +47,8 @@ struct Record {
     /// A hash of all that went through, in its order.
     trace: u64,
     fates: Option<Fates>,
+    /// Text that does not arrive at clients as it was sent.
+    garbled: Option<String>,
 }
 
 #[derive(Debug)]
@@ -98,6 +100,11 @@ impl MemoryNetwork {
     /// How long bytes take, each way.
     pub fn delay(&self, latency: Duration) {
         self.weather.send_modify(|weather| weather.latency = latency);
+    }
+
+    /// From now on `text` arrives at clients with its first byte changed, wherever it comes; `None` ends it.
+    pub fn garble(&self, text: Option<&str>) {
+        self.lock().garbled = text.map(str::to_owned);
     }
 
     /// How many streams were made so far.
@@ -153,10 +160,18 @@ impl Record {
         limits
     }
 
-    fn note(&mut self, node: NodeId, direction: Direction, bytes: &[u8]) {
+    /// What goes through, as it arrives.
+    fn note(&mut self, node: NodeId, direction: Direction, bytes: &mut [u8]) {
+        if let (Direction::ToClient, Some(text)) = (direction, &self.garbled) {
+            for at in 0..bytes.len() {
+                if bytes[at..].starts_with(text.as_bytes()) {
+                    bytes[at] ^= 1;
+                }
+            }
+        }
         let mut hash = self.trace ^ (node.0 as u64) << 8 ^ direction as u64;
         // FNV-1a.
-        for byte in bytes {
+        for byte in bytes.iter() {
             hash = (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
         }
         self.trace = hash;
@@ -205,7 +220,7 @@ impl Link {
             let latency = weather.borrow().latency;
             sleep(latency).await;
             _ = weather.wait_for(|weather| !weather.silent).await;
-            let carried = &buffer[..read.min(usize::try_from(limit).unwrap_or(usize::MAX))];
+            let carried = &mut buffer[..read.min(usize::try_from(limit).unwrap_or(usize::MAX))];
             limit -= carried.len() as u64;
             self.record
                 .lock()

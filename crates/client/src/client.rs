@@ -18,7 +18,7 @@ use crate::producer::ProducerBuilder;
 
 pub use builder::ClientBuilder;
 pub(crate) use metadata::MetadataHandle;
-pub(crate) use pool::{ConsumerLanes, Lane, Peer, Pool};
+pub(crate) use pool::{Lane, Owner, Peer, Pool};
 
 /// A handle to a cluster; cheap to clone. Its tasks and connections end when the last handle, and all that was built
 /// on it, is gone; dropping never blocks.

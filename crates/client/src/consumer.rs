@@ -23,7 +23,7 @@ use ottla_core::time::Now;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
-use crate::client::{Client, ConsumerLanes};
+use crate::client::{Client, Owner};
 
 pub use batch::{Batch, ConsumerRecord, ConsumerRecords, Message};
 pub use builder::ConsumerBuilder;
@@ -45,8 +45,8 @@ pub struct Consumer {
 
 pub(crate) struct Shared {
     client: Client,
-    /// Its connections, as its requests wait at brokers.
-    lanes: ConsumerLanes,
+    /// Whose lanes the connections are.
+    owner: Owner,
     engine: Mutex<Engine>,
     /// There may be something for the driver to do.
     work: Notify,
@@ -118,7 +118,9 @@ impl Consumer {
 
     /// The offset of the next record that will be handed out; `None` while it is not known.
     pub fn position(&self, partition: &TopicPartition) -> Option<Offset> {
-        self.shared.lock().consumed.position(partition)
+        let engine = self.shared.lock();
+        // While an end is being looked for, what was read before the seek says nothing.
+        engine.positions.position(partition).and_then(|_| engine.consumed.position(partition))
     }
 
     /// How many records lie between the position and the end of the partition, as of the last answer.
@@ -198,7 +200,10 @@ impl Consumer {
     }
 
     fn change(&self, act: impl FnOnce(&mut Engine) -> bool) -> bool {
-        let done = act(&mut self.shared.lock());
+        let mut engine = self.shared.lock();
+        let done = act(&mut engine);
+        engine.take_starts();
+        drop(engine);
         self.shared.work.notify_one();
         done
     }

@@ -12,7 +12,7 @@
 
 mod snapshot;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,8 +43,8 @@ pub struct MetadataConfig {
 pub struct Metadata {
     config: MetadataConfig,
     jitter: Jitter,
-    /// Topics that the client works with.
-    wanted: BTreeSet<TopicName>,
+    /// Topics that the client works with, and for how many of its parts.
+    wanted: BTreeMap<TopicName, usize>,
     /// Whether a subscription by pattern needs the names of all topics.
     all_topics: bool,
     state: State,
@@ -73,7 +73,7 @@ impl Metadata {
         Self {
             config,
             jitter,
-            wanted: BTreeSet::new(),
+            wanted: BTreeMap::new(),
             all_topics: false,
             state: State::Due(now),
             attempts: 0,
@@ -88,10 +88,12 @@ impl Metadata {
         &self.snapshot
     }
 
-    /// Adds a topic to those that are asked for, and asks unless it is known.
+    /// Adds a topic to those that are asked for, and asks unless it is known. It counts how often.
     pub fn want(&mut self, now: Instant, topic: &TopicName) {
         let known = self.snapshot.topic(topic).is_some_and(|topic| topic.error.is_none());
-        if self.wanted.insert(topic.detach()) || !known {
+        let wanted = self.wanted.entry(topic.detach()).or_default();
+        *wanted += 1;
+        if *wanted == 1 || !known {
             self.quiet_until = self.quiet_until.min(now);
             self.refresh(now);
         }
@@ -103,9 +105,14 @@ impl Metadata {
         self.refresh(now);
     }
 
-    /// A topic is no longer of interest.
+    /// A topic is no longer of interest to one of those who [want](Self::want) it.
     pub fn forget(&mut self, topic: &str) {
-        self.wanted.remove(topic);
+        if let Some(wanted) = self.wanted.get_mut(topic) {
+            *wanted -= 1;
+            if *wanted == 0 {
+                self.wanted.remove(topic);
+            }
+        }
     }
 
     /// Something in the picture proved wrong: asks as soon as the backoff allows.
@@ -145,7 +152,7 @@ impl Metadata {
     /// The request's answer, in `version`.
     pub fn on_response(&mut self, now: Instant, response: &MetadataResponse) {
         self.snapshot = Arc::new(self.snapshot.updated(response));
-        let missing = self.wanted.iter().any(|name| match self.snapshot.topic(name) {
+        let missing = self.wanted.keys().any(|name| match self.snapshot.topic(name) {
             Some(topic) => topic.is_incomplete(),
             None => true,
         });
@@ -185,7 +192,7 @@ impl Metadata {
                 topic.name = Some(name.clone());
                 topic
             };
-            Some(self.wanted.iter().map(topic).collect())
+            Some(self.wanted.keys().map(topic).collect())
         };
         request
     }
@@ -264,6 +271,23 @@ mod tests {
         metadata.want(at(1), &"orders".into());
         metadata.on_response(at(2), &response(ErrorCode::NONE));
         assert!(metadata.next_timeout().expect("another") < at(200));
+    }
+
+    #[test]
+    fn a_topic_is_asked_for_as_long_as_somebody_wants_it() {
+        let mut metadata = metadata();
+        let asked = |metadata: &mut Metadata, ms| {
+            let request = metadata.poll_request(at(ms)).expect("a request");
+            metadata.on_response(at(ms), &MetadataResponse::default());
+            request.topics.map(|topics| topics.len())
+        };
+        metadata.want(at(0), &"orders".into());
+        metadata.want(at(0), &"orders".into());
+        metadata.forget("orders");
+        assert_eq!(asked(&mut metadata, 0), Some(1));
+        metadata.forget("orders");
+        metadata.forget("orders");
+        assert_eq!(asked(&mut metadata, 1_000), Some(0));
     }
 
     #[test]

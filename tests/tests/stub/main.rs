@@ -1,5 +1,8 @@
 //! The real client on the test broker, over pipes in memory, with tokio's clock paused: minutes pass in no time, and
 //! every run is the same.
 
+mod commit;
+mod consume;
+mod group;
 mod produce;
 mod world;

@@ -91,9 +91,7 @@ impl MetadataHandle {
         if let Some(topic) = usable(&snapshots.borrow_and_update(), name) {
             return Ok(topic);
         }
-        let now = self.state.clock.instant();
-        self.state.lock().want(now, name);
-        self.state.wake.notify_one();
+        let interest = Interest::start(&self.state, name);
         let wait = async {
             let mut unknown = 0;
             loop {
@@ -119,8 +117,8 @@ impl MetadataHandle {
         let result = timeout(limit, wait)
             .await
             .unwrap_or_else(|_| Err(ClientError::timed_out(format!("metadata of topic {name}"))));
-        if result.is_err() {
-            self.state.lock().forget(name);
+        if result.is_ok() {
+            interest.keep();
         }
         result
     }
@@ -128,6 +126,34 @@ impl MetadataHandle {
     /// Ends the task.
     pub(crate) fn stop(&self) {
         self.task.abort();
+    }
+}
+
+/// An interest in a topic, which ends with this unless it is kept: a caller that gives up must not have the brokers
+/// asked for ever for what does not exist.
+struct Interest<'a> {
+    state: &'a State,
+    topic: Option<&'a TopicName>,
+}
+
+impl<'a> Interest<'a> {
+    fn start(state: &'a State, topic: &'a TopicName) -> Self {
+        let now = state.clock.instant();
+        state.lock().want(now, topic);
+        state.wake.notify_one();
+        Self { state, topic: Some(topic) }
+    }
+
+    fn keep(mut self) {
+        self.topic = None;
+    }
+}
+
+impl Drop for Interest<'_> {
+    fn drop(&mut self) {
+        if let Some(topic) = self.topic {
+            self.state.lock().forget(topic);
+        }
     }
 }
 

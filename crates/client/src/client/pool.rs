@@ -1,8 +1,8 @@
 //! Connections by node and lane.
 //!
 //! A broker answers one connection in order, so what may wait long (a fetch, a join) must not stand before what may
-//! not (a heartbeat): each kind of request has its lane, and each consumer its own where requests wait. Connections are
-//! opened when they are first used.
+//! not (a heartbeat): each kind of request has its lane, and so has each consumer where its requests wait. Connections
+//! are opened when they are first used.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,18 +25,18 @@ use crate::address::Address;
 pub(crate) enum Lane {
     /// Metadata and whatever answers at once.
     Control,
-    /// A group's coordinator. A join waits until all members have joined, and they do when they hear of it by their
-    /// heartbeats: another member's must not stand behind it.
-    Coordinator(ConsumerLanes),
+    /// A consumer's requests to its group's coordinator. A join waits for the other members, which may be consumers of
+    /// the same client.
+    Coordinator(Owner),
     /// Produce.
     Produce,
-    /// Fetch, which waits for data.
-    Fetch(ConsumerLanes),
+    /// A consumer's fetches, which wait for data.
+    Fetch(Owner),
 }
 
-/// Whose connections they are: a consumer's, by a number of its own.
+/// Who has lanes of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ConsumerLanes(u64);
+pub(crate) struct Owner(u64);
 
 pub(crate) struct PoolConfig {
     pub(crate) connector: Arc<dyn Connector>,
@@ -58,7 +58,7 @@ struct Inner {
     connections: BTreeMap<(Peer, Lane), Entry>,
     addresses: BTreeMap<NodeId, Address>,
     jitter: Jitter,
-    next_lanes: u64,
+    next_owner: u64,
     closed: bool,
 }
 
@@ -79,7 +79,7 @@ struct Entry {
 impl Pool {
     pub(crate) fn new(config: PoolConfig, bootstrap: Vec<Address>, clock: Clock, jitter: Jitter) -> Self {
         let (connections, addresses) = (BTreeMap::new(), BTreeMap::new());
-        let inner = Mutex::new(Inner { connections, addresses, jitter, next_lanes: 0, closed: false });
+        let inner = Mutex::new(Inner { connections, addresses, jitter, next_owner: 0, closed: false });
         Self { config, bootstrap, clock, inner }
     }
 
@@ -118,19 +118,18 @@ impl Pool {
         self.lock().closed
     }
 
-    /// Connections for a consumer of its own; [`close_lanes`](Self::close_lanes) ends them.
-    pub(crate) fn consumer_lanes(&self) -> ConsumerLanes {
+    /// Someone who may have lanes, until [`forget`](Self::forget).
+    pub(crate) fn new_owner(&self) -> Owner {
         let mut inner = self.lock();
-        inner.next_lanes += 1;
-        ConsumerLanes(inner.next_lanes)
+        inner.next_owner += 1;
+        Owner(inner.next_owner)
     }
 
-    /// Ends a consumer's connections once nothing is under way on them.
-    pub(crate) fn close_lanes(&self, lanes: ConsumerLanes) {
-        self.lock().connections.retain(|(_, lane), _| match lane {
-            Lane::Coordinator(of) | Lane::Fetch(of) => *of != lanes,
-            Lane::Control | Lane::Produce => true,
-        });
+    /// Closes the connections of lanes that nobody will use any more, once what is under way is done.
+    pub(crate) fn forget(&self, owner: Owner) {
+        self.lock()
+            .connections
+            .retain(|(_, lane), _| !matches!(lane, Lane::Coordinator(of) | Lane::Fetch(of) if *of == owner));
     }
 
     /// A broker to ask what any broker knows: one that is connected rather than one that is not, else one at random.

@@ -28,8 +28,14 @@ struct Inner {
 
 /// Memory that counts for the consumer until it is dropped.
 pub(super) struct Pin {
-    pub(super) shared: Weak<Shared>,
-    pub(super) bytes: usize,
+    shared: Weak<Shared>,
+    bytes: usize,
+}
+
+impl Pin {
+    pub(super) fn new(shared: &Arc<Shared>, bytes: usize) -> Arc<Self> {
+        Arc::new(Self { shared: Arc::downgrade(shared), bytes })
+    }
 }
 
 impl Drop for Pin {

@@ -223,10 +223,10 @@ impl ConsumerBuilder {
             self.max_poll_interval,
             now.instant,
         );
-        engine.positions.assign(&self.partitions);
+        engine.assign(&self.partitions);
         self.client.shared.metadata.want(&wanted);
         let shared = Arc::new(Shared {
-            lanes: self.client.shared.pool.consumer_lanes(),
+            owner: self.client.shared.pool.new_owner(),
             client: self.client,
             engine: Mutex::new(engine),
             work: Notify::new(),

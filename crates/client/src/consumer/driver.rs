@@ -38,7 +38,9 @@ enum Todo {
 pub(super) fn spawn(shared: Arc<Shared>) {
     tokio::spawn(async move {
         run(&shared).await;
-        shared.client.shared.pool.close_lanes(shared.lanes);
+        shared.client.shared.pool.forget(shared.owner);
+        // Whoever waits for something sees that it is over.
+        shared.ready.notify_one();
     });
 }
 
@@ -49,8 +51,7 @@ async fn run(shared: &Arc<Shared>) {
     loop {
         let next = perform(shared, &mut attempt);
         if shared.lock().has_left {
-            // Whoever waits for something sees that it is over.
-            return shared.ready.notify_one();
+            return;
         }
         let clock = shared.client.shared.pool.clock();
         let timer = sleep_until(clock.deadline(next.unwrap_or(Instant::from_start(Duration::MAX))));
@@ -74,8 +75,6 @@ fn close(shared: &Shared) {
     let mut engine = shared.lock();
     engine.is_closing = true;
     engine.has_left = true;
-    drop(engine);
-    shared.ready.notify_one();
 }
 
 /// Does everything that is due, and says when to come back.
@@ -219,7 +218,7 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
             });
             client.pool.send(
                 Peer::Node(node_id),
-                Lane::Fetch(shared.lanes),
+                Lane::Fetch(shared.owner),
                 Box::new(request),
                 options,
                 reply,
@@ -253,7 +252,7 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
             });
             let options = options(request.versions(), timeout);
             let request: Box<dyn Encodable> = Box::new(request);
-            client.pool.send(Peer::Node(node_id), Lane::Coordinator(shared.lanes), request, options, reply);
+            client.pool.send(Peer::Node(node_id), Lane::Coordinator(shared.owner), request, options, reply);
         }
         Todo::FindCoordinator { token } => find_coordinator(shared, token, group_id, attempt),
         Todo::RefreshMetadata => client.metadata.refresh(),

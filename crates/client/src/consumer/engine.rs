@@ -20,8 +20,8 @@ use super::batch::Pin;
 use super::error::ConsumerError;
 use crate::error::{ClientError, ClientErrorKind};
 
-/// Snapshots in a row without a topic before the application is told: a new topic spreads in a moment.
-const UNKNOWN_TOPIC_SNAPSHOTS: u32 = 5;
+/// Snapshots in a row without a topic, or without a partition of it, before the application is told: a new topic spreads in a moment.
+const UNKNOWN_SNAPSHOTS: u32 = 5;
 
 pub(super) struct Engine {
     pub(super) positions: Positions,
@@ -44,6 +44,8 @@ pub(super) struct Engine {
     pub(super) topics_to_assign: Option<Vec<TopicName>>,
     /// Topics that the application named, and for how many snapshots each was missing.
     pub(super) wanted: BTreeMap<TopicName, u32>,
+    /// Likewise the partitions that it named.
+    named: BTreeMap<TopicPartition, u32>,
     /// When the application last asked for a batch, and whether it is asking now.
     pub(super) polled_at: Instant,
     pub(super) is_polling: bool,
@@ -54,6 +56,13 @@ pub(super) struct Engine {
     pub(super) has_failed: bool,
 }
 
+/// A commit under way.
+struct Commit {
+    offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
+    /// Whoever waits for it; nobody waits for an automatic one.
+    waiter: Option<oneshot::Sender<Result<(), ConsumerError>>>,
+}
+
 /// A delivery on its way to the application.
 pub(super) struct Fetched {
     pub(super) partition: TopicPartition,
@@ -61,16 +70,9 @@ pub(super) struct Fetched {
     pub(super) fetch_offset: i64,
     pub(super) high_watermark: i64,
     pub(super) size: usize,
-    pub(super) batches: RecordSet,
-    /// Its share of the fetch memory, once the application has seen it.
+    /// Its share of the fetch memory, once batches have been taken from it.
     pub(super) pin: Option<Arc<Pin>>,
-}
-
-/// A commit under way.
-struct Commit {
-    offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
-    /// Whoever waits for it; nobody waits for one that the interval started.
-    waiter: Option<oneshot::Sender<Result<(), ConsumerError>>>,
+    pub(super) batches: RecordSet,
 }
 
 /// Something that the application's listener is told.
@@ -113,6 +115,7 @@ impl Engine {
             commits: BTreeMap::new(),
             topics_to_assign: None,
             wanted: wanted.into_iter().map(|topic| (topic, 0)).collect(),
+            named: BTreeMap::new(),
             polled_at: now,
             is_polling: false,
             max_poll_interval,
@@ -121,6 +124,12 @@ impl Engine {
             has_left: false,
             has_failed: false,
         }
+    }
+
+    /// Reads exactly these partitions.
+    pub(super) fn assign(&mut self, partitions: &[TopicPartition]) {
+        self.positions.assign(partitions);
+        self.named = partitions.iter().map(|partition| (partition.clone(), 0)).collect();
     }
 
     /// Data came.
@@ -132,8 +141,8 @@ impl Engine {
             fetch_offset: delivery.fetch_offset.0,
             high_watermark: delivery.high_watermark.map_or(-1, |offset| offset.0),
             size,
-            batches: RecordSet::new(delivery.records),
             pin: None,
+            batches: RecordSet::new(delivery.records),
         });
     }
 
@@ -251,8 +260,21 @@ impl Engine {
         for (topic, missing) in &mut self.wanted {
             let known = self.snapshot.topic(topic).is_some_and(|topic| topic.error.is_none());
             *missing = if known { 0 } else { *missing + 1 };
-            if *missing == UNKNOWN_TOPIC_SNAPSHOTS {
+            if *missing == UNKNOWN_SNAPSHOTS {
                 let kind = ClientErrorKind::UnknownTopic(topic.clone());
+                self.errors.push_back(ConsumerError::Client(ClientError::new(kind)));
+            }
+        }
+        for (TopicPartition { topic, partition }, missing) in &mut self.named {
+            let Some(known) = self.snapshot.topic(topic).filter(|topic| topic.error.is_none()) else {
+                continue;
+            };
+            let partitions = known.partitions.len();
+            let is_there = usize::try_from(*partition).is_ok_and(|partition| partition < partitions);
+            *missing = if is_there { 0 } else { *missing + 1 };
+            if *missing == UNKNOWN_SNAPSHOTS {
+                let (topic, partition) = (topic.clone(), *partition);
+                let kind = ClientErrorKind::UnknownPartition { topic, partition, partitions };
                 self.errors.push_back(ConsumerError::Client(ClientError::new(kind)));
             }
         }

@@ -19,7 +19,7 @@ pub enum ConsumerError {
     Group(GroupError),
     /// Fetching from a partition.
     Partition(Box<machine::ConsumerError>),
-    /// A batch of a partition is broken. Reading goes on behind it if the application seeks there.
+    /// A batch of a partition is broken. It is fetched again by the next call; to pass over it, seek behind it.
     Records {
         /// The partition.
         partition: TopicPartition,

@@ -58,31 +58,28 @@ impl Poller {
 
     /// The next batch of the current delivery that has something new.
     fn take_batch(&mut self, shared: &Arc<Shared>) -> Result<Option<Batch>, ConsumerError> {
-        while let Some(fetched) = &mut self.current {
-            let is_current = {
+        while let Some(mut fetched) = self.current.take() {
+            let pin = Arc::clone(fetched.pin.get_or_insert_with(|| Pin::new(shared, fetched.size)));
+            let is_wanted = {
                 let mut engine = shared.lock();
-                if engine.positions.is_paused(&fetched.partition) {
-                    // In front of what was fetched after it.
-                    self.current.take().into_iter().for_each(|fetched| engine.fetched.push_front(fetched));
+                let is_wanted = engine.wants(&fetched);
+                if is_wanted && (engine.revoking.is_some() || engine.positions.is_paused(&fetched.partition))
+                {
+                    // It goes on where it stops now.
+                    engine.fetched.push_front(fetched);
                     return Ok(None);
                 }
-                engine.positions.is_current(&fetched.partition, fetched.fetch_epoch)
-                    && engine.revoking.is_none()
+                is_wanted
             };
-            let bytes = fetched.size;
-            let pin =
-                fetched.pin.get_or_insert_with(|| Arc::new(Pin { shared: Arc::downgrade(shared), bytes }));
-            let mut memory = vec![Arc::clone(pin)];
-            // While the group wants partitions back nothing new is handed out; what is dropped here is read again
-            // by whoever gets the partition.
-            let batch = if is_current { fetched.batches.next() } else { None };
+            let batch = if is_wanted { fetched.batches.next() } else { None };
             let Some(batch) = batch else {
                 let (partition, epoch, size) = (&fetched.partition, fetched.fetch_epoch, fetched.size);
                 shared.lock().positions.on_taken(partition, epoch, size);
-                self.current = None;
                 shared.work.notify_one();
                 continue;
             };
+            let mut memory = vec![pin];
+            let fetched = self.current.insert(fetched);
             let result = batch.and_then(|batch| {
                 open(&batch, fetched.fetch_offset, shared.settings.max_batch_bytes, &mut self.decompressor)
                     .map(|records| (batch, records))
@@ -92,8 +89,7 @@ impl Poller {
                 Err(error) => {
                     let partition = fetched.partition.clone();
                     self.current = None;
-                    // Nothing is skipped: the application gets this error again until it seeks.
-                    shared.lock().start_over(&partition);
+                    shared.lock().read_again(&partition);
                     shared.work.notify_one();
                     return Err(ConsumerError::Records { partition, error });
                 }
@@ -110,7 +106,7 @@ impl Poller {
             if batch.attributes().compression_id() != 0 {
                 let bytes = records.data().len();
                 engine.fetcher.pin(bytes);
-                memory.push(Arc::new(Pin { shared: Arc::downgrade(shared), bytes }));
+                memory.push(Pin::new(shared, bytes));
             }
             drop(engine);
             let (partition, high_watermark) = (fetched.partition.clone(), fetched.high_watermark);
@@ -124,7 +120,6 @@ impl Poller {
 
     /// Commits what was handed out of partitions that go to others, and lets go of them.
     async fn revoke(&mut self, shared: &Arc<Shared>, partitions: &[TopicPartition]) {
-        self.current = None;
         let commit = {
             let mut engine = shared.lock();
             let offsets = match shared.settings.enable_auto_commit {
@@ -206,18 +201,28 @@ impl Engine {
         if self.is_closing || self.has_failed {
             return Step::Ended;
         }
-        let paused = |fetched: &Fetched, engine: &Self| engine.positions.is_paused(&fetched.partition);
-        match (0..self.fetched.len()).find(|at| !paused(&self.fetched[*at], self)) {
+        let waits = |fetched: &Fetched| self.wants(fetched) && self.positions.is_paused(&fetched.partition);
+        match self.fetched.iter().position(|fetched| !waits(fetched)) {
             Some(at) => self.fetched.remove(at).map_or(Step::Wait, Step::Take),
             None => Step::Wait,
         }
     }
 
-    /// Reads a partition again from behind what was handed out.
-    fn start_over(&mut self, partition: &TopicPartition) {
+    /// What was fetched behind what was handed out is void: what is broken may come whole the next time, and is never
+    /// passed over.
+    fn read_again(&mut self, partition: &TopicPartition) {
         if let Some(offset) = self.consumed.position(partition) {
             self.positions.seek(partition, Position { offset, leader_epoch: None });
+            self.take_starts();
         }
+    }
+
+    /// Whether records of a delivery are still to be handed out. What is not is read again by whoever gets the
+    /// partition, or was sought away from.
+    fn wants(&self, fetched: &Fetched) -> bool {
+        let goes = |partitions: &Vec<TopicPartition>| partitions.contains(&fetched.partition);
+        self.positions.is_current(&fetched.partition, fetched.fetch_epoch)
+            && !self.revoking.as_ref().is_some_and(goes)
     }
 
     /// The application has let go of what the group wanted back.
