@@ -38,6 +38,7 @@ enum Todo {
 pub(super) fn spawn(shared: Arc<Shared>) {
     tokio::spawn(async move {
         run(&shared).await;
+        shared.lock().end();
         shared.client.shared.pool.forget(shared.owner);
         // Whoever waits for something sees that it is over.
         shared.ready.notify_one();
@@ -60,7 +61,8 @@ async fn run(shared: &Arc<Shared>) {
             () = shared.work.notified() => {}
             changed = snapshots.changed() => {
                 if changed.is_err() {
-                    return close(shared);
+                    // The client is closed: nothing will come any more.
+                    return;
                 }
                 let snapshot = Arc::clone(&snapshots.borrow_and_update());
                 shared.lock().on_snapshot(shared.now(), snapshot);
@@ -68,13 +70,6 @@ async fn run(shared: &Arc<Shared>) {
             () = timer => {}
         }
     }
-}
-
-/// The client is closed: nothing will come any more.
-fn close(shared: &Shared) {
-    let mut engine = shared.lock();
-    engine.is_closing = true;
-    engine.has_left = true;
 }
 
 /// Does everything that is due, and says when to come back.
@@ -166,6 +161,7 @@ impl Engine {
             }
             Action::Lost { partitions } => {
                 self.revoking = None;
+                self.has_lost |= !self.is_polling && self.consumed.has_unfinished(&partitions);
                 self.give_up(&partitions);
                 self.events.push_back(Event::Lost(partitions));
             }

@@ -38,6 +38,8 @@ pub(super) struct Engine {
     pub(super) events: VecDeque<Event>,
     /// Partitions that the group wants back and the application may still be working on.
     pub(super) revoking: Option<Vec<TopicPartition>>,
+    /// Partitions were lost while the application worked on records of them: its next commit has to fail.
+    pub(super) has_lost: bool,
     lookup: Option<(Token, CommittedLookup)>,
     commits: BTreeMap<Token, Commit>,
     /// What the leader of the group has to know to assign.
@@ -111,6 +113,7 @@ impl Engine {
             errors: VecDeque::new(),
             events: VecDeque::new(),
             revoking: None,
+            has_lost: false,
             lookup: None,
             commits: BTreeMap::new(),
             topics_to_assign: None,
@@ -160,6 +163,12 @@ impl Engine {
         offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
     ) -> Result<oneshot::Receiver<Result<(), ConsumerError>>, ConsumerError> {
         let group = self.group.as_mut().ok_or(ConsumerError::NoGroup)?;
+        if self.has_left {
+            return Err(ConsumerError::Closed);
+        }
+        if std::mem::take(&mut self.has_lost) {
+            return Err(ConsumerError::Group(group.not_member()));
+        }
         let (sender, receiver) = oneshot::channel();
         if offsets.is_empty() {
             // Nobody waits for it yet, so it cannot fail.
@@ -294,6 +303,13 @@ impl Engine {
             Some(group) if !self.has_failed => group.leave(now),
             _ => self.has_left = true,
         }
+    }
+
+    /// The driver ends: nothing happens from here on, so nobody may wait.
+    pub(super) fn end(&mut self) {
+        self.is_closing = true;
+        self.has_left = true;
+        self.commits.clear();
     }
 
     /// When the machines want to be looked at again.
