@@ -21,7 +21,7 @@ use ottla_transport::{Reply, SendOptions};
 use tokio::time::sleep_until;
 
 use super::Shared;
-use super::engine::{Engine, Event};
+use super::engine::{CommitDone, Engine, Event};
 use super::error::ConsumerError;
 use crate::client::{Lane, Peer};
 
@@ -33,6 +33,7 @@ enum Todo {
     FindCoordinator { token: Token },
     RefreshMetadata,
     Want(BTreeSet<TopicName>),
+    CommitDone(CommitDone),
 }
 
 pub(super) fn spawn(shared: Arc<Shared>) {
@@ -171,7 +172,9 @@ impl Engine {
                 todos.push(Todo::Want(topics));
                 self.events.push_back(Event::Assigned(added));
             }
-            Action::Committed { token, result } => self.on_committed(token, result),
+            Action::Committed { token, result } => {
+                todos.extend(self.on_committed(token, result).map(Todo::CommitDone));
+            }
             Action::OffsetsFetched { token, result } => self.on_looked_up(now, token, result),
             Action::Left => self.has_left = true,
             Action::Failed(error) => {
@@ -253,6 +256,8 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
         Todo::FindCoordinator { token } => find_coordinator(shared, token, group_id, attempt),
         Todo::RefreshMetadata => client.metadata.refresh(),
         Todo::Want(topics) => client.metadata.want(&topics),
+        // Whoever asked may have given up.
+        Todo::CommitDone(CommitDone { waiter, outcome }) => _ = waiter.send(outcome),
     }
 }
 

@@ -77,6 +77,12 @@ pub(super) struct Fetched {
     pub(super) batches: RecordSet,
 }
 
+/// What whoever waits for a commit is to be told.
+pub(super) struct CommitDone {
+    pub(super) waiter: oneshot::Sender<Result<(), ConsumerError>>,
+    pub(super) outcome: Result<(), ConsumerError>,
+}
+
 /// Something that the application's listener is told.
 pub(super) enum Event {
     Assigned(Vec<TopicPartition>),
@@ -192,8 +198,13 @@ impl Engine {
         }
     }
 
-    pub(super) fn on_committed(&mut self, token: Token, result: Result<CommittedOffsets, GroupError>) {
-        let Some(Commit { offsets, waiter }) = self.commits.remove(&token) else { return };
+    /// A commit is done. What comes back is to be told once the lock is released.
+    pub(super) fn on_committed(
+        &mut self,
+        token: Token,
+        result: Result<CommittedOffsets, GroupError>,
+    ) -> Option<CommitDone> {
+        let Commit { offsets, waiter } = self.commits.remove(&token)?;
         let mut outcome = Ok(());
         match result {
             Ok(committed) => {
@@ -207,12 +218,11 @@ impl Engine {
             }
             Err(error) => outcome = Err(ConsumerError::Group(error)),
         }
-        match waiter {
-            // Whoever asked may have given up.
-            Some(waiter) => _ = waiter.send(outcome),
+        if waiter.is_none() {
             // What did not succeed is committed with the next interval.
-            None => self.consumed.on_commit_ended(),
+            self.consumed.on_commit_ended();
         }
+        waiter.map(|waiter| CommitDone { waiter, outcome })
     }
 
     /// Asks for committed offsets where partitions need them. Without a group, nothing is committed.
