@@ -83,6 +83,7 @@ impl Driver {
 
     /// Does everything that is due, and says when to come back.
     fn perform(&mut self) -> Option<Instant> {
+        self.shared.read_wall_clock();
         loop {
             let now = self.shared.now().instant;
             let action = {
