@@ -69,8 +69,9 @@ pub fn check(line: &Value) -> Verdict {
         Kind::Primitives if primitives::handles(line) => primitives::check(line),
         Kind::Fixtures => messages::check_fixture(line),
         Kind::Mutations => messages::check_mutation(line),
+        Kind::Downgrade => messages::check_downgrade(line),
         Kind::Primitives | Kind::Assignors if assignors::handles(line) => assignors::check(line),
-        Kind::Primitives | Kind::Downgrade | Kind::Assignors | Kind::Unknown => return Verdict::Skipped,
+        Kind::Primitives | Kind::Assignors | Kind::Unknown => return Verdict::Skipped,
     };
     match result {
         Ok(()) => Verdict::Passed,

@@ -7,34 +7,12 @@ use ottla_protocol::compression::{Compression, CompressionLevel, Compressor, Dec
 use ottla_protocol::records::{
     Batch, BatchBuilder, BatchRecords, ControlRecord, Cursor, Header, Recompressor, RecordSet, SealOptions,
 };
+use ottla_tests::random::Random;
 
 const LIMIT: usize = 1 << 20;
 
-/// splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    fn bytes(&mut self, most: usize) -> Vec<u8> {
-        let length = self.below(most + 1);
-        let mask = if self.below(2) == 0 { 0xff } else { 0x03 };
-        (0..length).map(|_| self.next() as u8 & mask).collect()
-    }
-
-    fn maybe_bytes(&mut self, most: usize) -> Option<Vec<u8>> {
-        (self.below(4) != 0).then(|| self.bytes(most))
-    }
+fn maybe_bytes(random: &mut Random, most: usize) -> Option<Vec<u8>> {
+    (random.below(4) != 0).then(|| random.bytes(most))
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -56,14 +34,14 @@ fn random_records(random: &mut Random) -> Vec<Owned> {
             Owned {
                 delta,
                 timestamp: if wild {
-                    random.next() as i64
+                    random.bits() as i64
                 } else {
                     1_700_000_000_000 + random.below(1 << 20) as i64
                 },
-                key: random.maybe_bytes(30),
-                value: random.maybe_bytes(value_size),
+                key: maybe_bytes(random, 30),
+                value: maybe_bytes(random, value_size),
                 headers: (0..random.below(4).saturating_sub(1))
-                    .map(|_| (format!("h{}", random.below(3)), random.maybe_bytes(200)))
+                    .map(|_| (format!("h{}", random.below(3)), maybe_bytes(random, 200)))
                     .collect(),
             }
         })
@@ -164,7 +142,7 @@ fn mutated_batches_never_panic_nor_pass_the_limit() {
                     0 => 0,
                     1 => 0xff,
                     2 => damaged[position] ^ 1 << random.below(8),
-                    _ => random.next() as u8,
+                    _ => random.bits() as u8,
                 };
             }
             if random.below(4) == 0 {

@@ -5,6 +5,12 @@
 //!
 //! Not here: admin operations (`ottla-admin`), and anything about bytes on the wire (`ottla-protocol`).
 //!
+//! | file | what it holds |
+//! |---|---|
+//! | `client.rs`, `client/` | [`Client`], its settings; the connections by broker and lane; the task that keeps metadata fresh |
+//! | `producer.rs`, `producer/` | [`Producer`]; its task; how an outcome gets to a [`Delivery`] |
+//! | `consumer.rs`, `consumer/` | [`Consumer`]; its machines under one lock; its task; [`Batch`]es on their way to the application |
+//!
 //! ```no_run
 //! use ottla_client::{Client, Record};
 //!

@@ -23,7 +23,7 @@ use bytes::Bytes;
 use ottla_protocol::api::ApiKey;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::frame::{FrameBuf, decode_response_header, encode_request};
-use ottla_protocol::message::{Message, VersionRange};
+use ottla_protocol::message::{Message, Request, VersionRange};
 use ottla_protocol::messages::api_versions_request::ApiVersionsRequest;
 use ottla_protocol::messages::api_versions_response::ApiVersionsResponse;
 use ottla_protocol::types::Str;
@@ -65,6 +65,18 @@ pub struct Answer {
     pub version: i16,
     /// The frame behind the header. Empty for a request that has no answer.
     pub body: Bytes,
+}
+
+impl Answer {
+    /// Reads the answer to an `R`. As in Java, bytes behind it are ignored.
+    ///
+    /// # Errors
+    /// A body that is not that answer.
+    pub fn decode<R: Request>(&self) -> Result<R::Response, RequestError> {
+        let (response, _) =
+            R::Response::decode_prefix(&self.body, self.version).map_err(RequestError::Decode)?;
+        Ok(response)
+    }
 }
 
 /// The machine of one connection. Made when the stream stands.

@@ -6,6 +6,44 @@
 //! outputs.
 //!
 //! Not here: sockets, tasks, locks, clocks. Drivers in `ottla-client` and `ottla-transport` own those.
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | [`connection`] | one connection: versions, the order of requests, which answer belongs to which |
+//! | [`metadata`] | what is known of the cluster, and when to ask again |
+//! | [`producer`] | which records share a batch, when it goes out, what became of it |
+//! | [`consumer`] | positions, fetches, resets, and what may be committed |
+//! | [`groups`] | membership of a group, and its offsets |
+//! | [`assignors`] | which member of a classic group reads what |
+//! | [`request`], [`time`], [`random`], [`backoff`] | what the machines share with their drivers |
+//!
+//! A machine at work, with made-up time:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use ottla_core::backoff::Backoff;
+//! use ottla_core::metadata::{Metadata, MetadataConfig};
+//! use ottla_core::random::Jitter;
+//! use ottla_core::request::RequestError;
+//! use ottla_core::time::Instant;
+//!
+//! let config = MetadataConfig {
+//!     max_age: Duration::from_secs(300),
+//!     backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(1)),
+//!     allow_auto_topic_creation: true,
+//! };
+//! let mut metadata = Metadata::new(config, Jitter::seeded(1), Instant::ZERO);
+//! metadata.want(Instant::ZERO, &"orders".into());
+//! let request = metadata.poll_request(Instant::ZERO).expect("it asks at once");
+//! assert_eq!(request.topics.map(|topics| topics.len()), Some(1));
+//!
+//! // Nobody answers: it asks again, after a backoff.
+//! metadata.on_failure(Instant::ZERO, &RequestError::Timeout);
+//! let due = metadata.next_timeout().expect("a second attempt");
+//! assert!(metadata.poll_request(Instant::ZERO).is_none());
+//! assert!(metadata.poll_request(due).is_some());
+//! ```
 
 pub mod assignors;
 pub mod backoff;

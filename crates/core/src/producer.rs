@@ -12,11 +12,15 @@
 //! | Open, Requeued | its delivery time is over | gone | Complete(Err) |
 //!
 //! A partition that retries sends nothing until all its batches under way are resolved; those that failed then go
-//! first, in their order. So order is kept with several requests under way, idempotent or not.
+//! first, in their order.
 //!
-//! An idempotent producer gives every batch a sequence. Where one ends without being certainly written or certainly
-//! not, later sequences would leave a gap: batches that were sent before are tried to their end, and then the epoch is
-//! bumped and all sequences start at zero (KIP-360).
+//! An idempotent producer gives every batch a sequence, by which the broker refuses those that follow a failed one. So
+//! order is kept with several requests under way; without idempotence, only with one. The broker knows what sequence
+//! to expect once it has written a batch of this producer, and until then takes any: so long a partition has one batch
+//! under way.
+//!
+//! Where a sequence ends without being certainly written or certainly not, later ones would leave a gap: batches that
+//! were sent before are tried to their end, and then the epoch is bumped and all sequences start at zero (KIP-360).
 //!
 //! Not here: sealing (compression, CRC), which the driver does outside its lock, and waiting for memory.
 

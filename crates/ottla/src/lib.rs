@@ -37,3 +37,8 @@
 pub use ottla_admin as admin;
 pub use ottla_client::*;
 pub use ottla_protocol as protocol;
+
+/// The code in the workspace's README, compiled like every other example.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -22,7 +22,8 @@
 //! # Features
 //! Messages that producers and consumers need are always compiled; `admin`, `share`, `streams` and `internal` (between
 //! brokers and controllers) add the others, `all-messages` all of them (default). `gzip`, `snappy`, `lz4` and `zstd` (all
-//! default, all pure Rust) read and write compressed batches; `zstd-c` takes the C library for zstd.
+//! default, all pure Rust) read and write compressed batches; `zstd-c` takes the C library for zstd. `json` prints and
+//! reads messages as Kafka's own tools do.
 
 pub mod api;
 mod codec;
@@ -31,6 +32,8 @@ pub mod consumer_protocol;
 pub mod error;
 pub mod error_code;
 pub mod frame;
+#[cfg(feature = "json")]
+pub mod json;
 pub mod message;
 pub mod messages;
 pub mod murmur2;

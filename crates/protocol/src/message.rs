@@ -65,7 +65,7 @@ pub trait Message: Walk + Default + Sized {
     ///
     /// # Errors
     /// The first thing that is wrong, with its field and offset. Memory stays within 64 times the input's size, or
-    /// 64 KiB if that is more.
+    /// 64 KiB if that is more, and 1 KiB for the decoder and its error.
     fn decode(bytes: &Bytes, version: i16) -> Result<Self, DecodeError> {
         let (message, read) = Self::decode_prefix(bytes, version)?;
         if read < bytes.len() {

@@ -3,6 +3,9 @@
 //! [`Cluster`] is every decision of the brokers as a state machine, without sockets and without a clock;
 //! [`TestBroker`] puts it behind TCP ports or in-memory streams. Nothing is stored on disk and nothing survives.
 //!
+//! The cluster is in `cluster.rs`, one file for each API in `api/`, classic groups in `group/`, the tasks around it in
+//! `server.rs`.
+//!
 //! Not here: replication between the nodes, transactions, security. Nothing of ottla's client is used but the codec,
 //! so that the two cannot share a bug.
 //!

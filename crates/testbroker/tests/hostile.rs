@@ -8,7 +8,8 @@ use bytes::Bytes;
 use ottla_protocol::api::ApiKey;
 use ottla_protocol::message::Request;
 use ottla_protocol::messages::api_versions_request::ApiVersionsRequest;
-use ottla_protocol::messages::metadata_request::MetadataRequest;
+use ottla_protocol::messages::describe_groups_request::DescribeGroupsRequest;
+use ottla_protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use ottla_testbroker::{Cluster, ConnectionId};
 use rig::{Rig, batch, fetch_request, produce_request};
 
@@ -168,6 +169,21 @@ fn an_array_that_claims_to_be_huge_closes_the_connection() {
         rig.drain();
         assert!(rig.closed.contains_key(&connection));
     }
+}
+
+#[test]
+fn what_is_named_again_and_again_is_answered_once() {
+    let mut rig = Rig::new(Cluster::builder());
+    let connection = rig.connect(1);
+    rig.create_topic(connection, "t", 100);
+    let mut topic = MetadataRequestTopic::default();
+    topic.name = Some("t".into());
+    let mut metadata = MetadataRequest::default();
+    metadata.topics = Some(vec![topic; 1000]);
+    assert_eq!(rig.call(connection, 12, &metadata).topics.len(), 1);
+    let mut describe = DescribeGroupsRequest::default();
+    describe.groups = vec!["g".into(); 1000];
+    assert_eq!(rig.call(connection, 5, &describe).groups.len(), 1);
 }
 
 #[test]

@@ -3,7 +3,37 @@
 //! [`Connection`] runs the machine of `ottla_core::connection` over a stream that a [`Connector`] made. It moves bytes
 //! and time; every decision is the machine's.
 //!
+//! [`Clock`] is the only place of the client that reads clocks.
+//!
 //! Not here: which broker to talk to, what to send, and retries.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use ottla_core::connection::ConnectionConfig;
+//! use ottla_protocol::message::Message;
+//! use ottla_protocol::messages::metadata_request::MetadataRequest;
+//! use ottla_transport::{Clock, Connection, SendOptions, TcpConnector};
+//!
+//! # async fn example() {
+//! let timeout = Duration::from_secs(10);
+//! let config = ConnectionConfig {
+//!     client_id: "example".into(),
+//!     client_software_name: "example".into(),
+//!     client_software_version: "1".into(),
+//!     negotiation_timeout: timeout,
+//! };
+//! let connector = Arc::new(TcpConnector::default());
+//! let connection =
+//!     Connection::open(connector, "localhost", 9092, Duration::ZERO, timeout, config, Clock::system());
+//! let options = SendOptions { versions: MetadataRequest::VERSIONS, expects_answer: true, timeout };
+//! let (sender, receiver) = tokio::sync::oneshot::channel();
+//! let reply = Box::new(move |answer| _ = sender.send(answer));
+//! connection.send(Box::new(MetadataRequest::default()), options, reply);
+//! println!("{:?}", receiver.await);
+//! # }
+//! ```
 
 mod clock;
 mod connection;

@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use ottla_protocol::api::ApiKey;
 use ottla_protocol::frame::{self, FrameBuf};
+use ottla_protocol::json::{from_json, to_json};
 use ottla_protocol::message::Message;
 use ottla_protocol::messages::response_header::ResponseHeader;
 use serde_json::Value;
@@ -14,6 +15,10 @@ struct Codec {
     name: &'static str,
     /// Reads a body and writes it again.
     round_trip: fn(&Bytes, i16) -> Result<RoundTrip, String>,
+    /// Reads a body and prints it.
+    print: fn(&Bytes, i16) -> Result<Value, String>,
+    /// Reads JSON of the first version and writes it in the second.
+    parse: fn(&Value, i16, i16) -> Result<Bytes, String>,
 }
 
 /// How many bytes were read, and what was written.
@@ -26,11 +31,23 @@ fn round_trip<M: Message>(body: &Bytes, version: i16) -> Result<RoundTrip, Strin
     Ok((read, out.into_bytes()))
 }
 
+fn print<M: Message>(body: &Bytes, version: i16) -> Result<Value, String> {
+    let (message, _) = M::decode_prefix(body, version).map_err(|e| e.to_string())?;
+    to_json(&message, version).map_err(|e| e.to_string())
+}
+
+fn parse<M: Message>(json: &Value, json_version: i16, version: i16) -> Result<Bytes, String> {
+    let message: M = from_json(json, json_version).map_err(|e| format!("cannot read the json: {e}"))?;
+    message.to_bytes(version).map_err(|e| e.to_string())
+}
+
 macro_rules! codecs {
     ($($module:ident::$name:ident;)*) => {
         static CODECS: &[Codec] = &[$(Codec {
             name: stringify!($name),
             round_trip: round_trip::<ottla_protocol::messages::$module::$name>,
+            print: print::<ottla_protocol::messages::$module::$name>,
+            parse: parse::<ottla_protocol::messages::$module::$name>,
         },)*];
     };
 }
@@ -58,6 +75,7 @@ pub fn check_fixture(line: &Value) -> Result<(), String> {
     if written != body {
         return Err(format!("written back as {}", hex(&written)));
     }
+    check_json(line, codec, &body, version)?;
     let prefixes = if body.len() <= 4096 { body.len() } else { 0 };
     for len in 0..prefixes {
         if (codec.round_trip)(&body.slice(..len), version).is_ok() {
@@ -65,6 +83,36 @@ pub fn check_fixture(line: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The line's JSON is what the body prints as, and reads as the body; but for unknown tagged fields, which it lacks.
+fn check_json(line: &Value, codec: &Codec, body: &Bytes, version: i16) -> Result<(), String> {
+    let expected = &line["json"];
+    let printed = (codec.print)(body, version)?;
+    if printed != *expected {
+        return Err(format!("printed as {printed}"));
+    }
+    if text_field(line, "case")? == "unknown_tags" {
+        return Ok(());
+    }
+    let written = (codec.parse)(expected, version, version)?;
+    if written != *body {
+        return Err(format!("its json is written as {}", hex(&written)));
+    }
+    Ok(())
+}
+
+/// A message of a high version written in a lower one: what is missing there is dropped or refused as Kafka does.
+pub fn check_downgrade(line: &Value) -> Result<(), String> {
+    let json_version = int_field(line, "jsonVersion")? as i16;
+    let written = (codec(line)?.parse)(&line["json"], json_version, int_field(line, "version")? as i16);
+    match (line["error"].as_str(), written) {
+        (None, Ok(written)) if written == hex_field(line, "hex")? => Ok(()),
+        (None, Ok(written)) => Err(format!("written as {}", hex(&written))),
+        (None, Err(error)) => Err(format!("Java writes it, we do not: {error}")),
+        (Some(error), Ok(_)) => Err(format!("Java refuses it, we write it: {error}")),
+        (Some(_), Err(_)) => Ok(()),
+    }
 }
 
 /// A frame: its size, header and body read as the line says and write back to the same bytes.
@@ -111,6 +159,7 @@ fn check_frame(line: &Value, codec: &Codec, bytes: Bytes) -> Result<(), String> 
     if read != body.len() || again != frame {
         return Err(format!("written back as {}", hex(&again)));
     }
+    check_json(line, codec, &body, version)?;
     check_header_version(line, version, header_version)
 }
 

@@ -13,7 +13,7 @@ use ottla_core::connection::{ConnectionConfig, Encodable};
 use ottla_core::metadata::ClusterSnapshot;
 use ottla_core::random::Jitter;
 use ottla_core::request::RequestError;
-use ottla_protocol::message::{Message, Request, VersionRange};
+use ottla_protocol::message::{Request, VersionRange};
 use ottla_protocol::types::NodeId;
 use ottla_transport::{Clock, Connection, Connector, Reply, SendOptions};
 use tokio::sync::oneshot;
@@ -181,9 +181,7 @@ impl Pool {
         });
         self.send(peer, lane, Box::new(request), options, reply);
         let answer = receiver.await.unwrap_or(Err(RequestError::Closed))?;
-        let (response, _) =
-            R::Response::decode_prefix(&answer.body, answer.version).map_err(RequestError::Decode)?;
-        Ok((response, answer.version))
+        Ok((answer.decode::<R>()?, answer.version))
     }
 
     fn connection(&self, peer: Peer, lane: Lane) -> Result<Connection, RequestError> {

@@ -12,7 +12,7 @@ use ottla_core::groups::{
 };
 use ottla_core::request::{RequestError, Token};
 use ottla_core::time::{Instant, Now};
-use ottla_protocol::message::{Message, Request, VersionRange};
+use ottla_protocol::message::{Message, VersionRange};
 use ottla_protocol::messages::fetch_request::FetchRequest;
 use ottla_protocol::messages::find_coordinator_request::FindCoordinatorRequest;
 use ottla_protocol::messages::list_offsets_request::ListOffsetsRequest;
@@ -21,7 +21,7 @@ use ottla_transport::{Reply, SendOptions};
 use tokio::time::sleep_until;
 
 use super::Shared;
-use super::engine::{Engine, Event};
+use super::engine::{CommitDone, Engine, Event};
 use super::error::ConsumerError;
 use crate::client::{Lane, Peer};
 
@@ -33,6 +33,7 @@ enum Todo {
     FindCoordinator { token: Token },
     RefreshMetadata,
     Want(BTreeSet<TopicName>),
+    CommitDone(CommitDone),
 }
 
 pub(super) fn spawn(shared: Arc<Shared>) {
@@ -171,7 +172,9 @@ impl Engine {
                 todos.push(Todo::Want(topics));
                 self.events.push_back(Event::Assigned(added));
             }
-            Action::Committed { token, result } => self.on_committed(token, result),
+            Action::Committed { token, result } => {
+                todos.extend(self.on_committed(token, result).map(Todo::CommitDone));
+            }
             Action::OffsetsFetched { token, result } => self.on_looked_up(now, token, result),
             Action::Left => self.has_left = true,
             Action::Failed(error) => {
@@ -204,7 +207,7 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
     match todo {
         Todo::Fetch { token, node_id, request, options } => {
             let reply: Reply = Box::new(move |result| {
-                let result = result.and_then(decode::<FetchRequest>);
+                let result = result.and_then(|answer| answer.decode::<FetchRequest>());
                 let now = keep.now();
                 let mut engine = keep.lock();
                 let Engine { fetcher, positions, .. } = &mut *engine;
@@ -222,7 +225,7 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
         }
         Todo::ListOffsets { token, node_id, request, options } => {
             let reply: Reply = Box::new(move |result| {
-                let result = result.and_then(decode::<ListOffsetsRequest>);
+                let result = result.and_then(|answer| answer.decode::<ListOffsetsRequest>());
                 let now = keep.now();
                 let mut engine = keep.lock();
                 let Engine { reset, positions, .. } = &mut *engine;
@@ -253,6 +256,8 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
         Todo::FindCoordinator { token } => find_coordinator(shared, token, group_id, attempt),
         Todo::RefreshMetadata => client.metadata.refresh(),
         Todo::Want(topics) => client.metadata.want(&topics),
+        // Whoever asked may have given up.
+        Todo::CommitDone(CommitDone { waiter, outcome }) => _ = waiter.send(outcome),
     }
 }
 
@@ -278,7 +283,7 @@ fn find_coordinator(shared: &Arc<Shared>, token: Token, group_id: Option<&GroupI
 }
 
 fn read_coordinator_answer(answer: &Answer) -> Result<NodeId, LookupError> {
-    let response = decode::<FindCoordinatorRequest>(answer.clone()).map_err(LookupError::Request)?;
+    let response = answer.decode::<FindCoordinatorRequest>().map_err(LookupError::Request)?;
     read_coordinator(&response, answer.version).map_err(LookupError::Code)
 }
 
@@ -288,10 +293,4 @@ impl Shared {
         act(&mut self.lock(), now);
         self.work.notify_one();
     }
-}
-
-fn decode<R: Request>(answer: Answer) -> Result<R::Response, RequestError> {
-    let (response, _) =
-        R::Response::decode_prefix(&answer.body, answer.version).map_err(RequestError::Decode)?;
-    Ok(response)
 }

@@ -49,7 +49,6 @@ pub(super) struct Engine {
     backoff: Backoff,
     jitter: Jitter,
     commits: BTreeMap<Token, Commit>,
-    auto_commit: Option<Token>,
     /// What the leader of the group has to know to assign.
     pub(super) topics_to_assign: Option<Vec<TopicName>>,
     /// Topics that the application named, and for how many snapshots each was missing.
@@ -83,6 +82,12 @@ pub(super) struct Fetched {
     /// Its share of the fetch memory, once batches have been taken from it.
     pub(super) pin: Option<Arc<Pin>>,
     pub(super) batches: RecordSet,
+}
+
+/// What whoever waits for a commit is to be told.
+pub(super) struct CommitDone {
+    pub(super) waiter: oneshot::Sender<Result<(), ConsumerError>>,
+    pub(super) outcome: Result<(), ConsumerError>,
 }
 
 /// Something that the application's listener is told.
@@ -131,7 +136,6 @@ impl Engine {
             backoff,
             jitter,
             commits: BTreeMap::new(),
-            auto_commit: None,
             topics_to_assign: None,
             wanted: wanted.into_iter().map(|topic| (topic, 0)).collect(),
             named: BTreeMap::new(),
@@ -199,43 +203,40 @@ impl Engine {
     /// Starts a commit if the interval is over.
     pub(super) fn commit_automatically(&mut self, now: Now) {
         let Some(group) = &mut self.group else { return };
-        if self.auto_commit.is_none() && !self.is_closing {
-            if let Some(offsets) = self.consumed.poll_commit(now) {
-                let token = group.commit(now, offsets.clone());
-                self.commits.insert(token, Commit { offsets, waiter: None });
-                self.auto_commit = Some(token);
-            }
+        if self.is_closing {
+            return;
+        }
+        if let Some(offsets) = self.consumed.poll_commit(now) {
+            let token = group.commit(now, offsets.clone());
+            self.commits.insert(token, Commit { offsets, waiter: None });
         }
     }
 
-    pub(super) fn on_committed(&mut self, token: Token, result: Result<CommittedOffsets, GroupError>) {
-        let commit = self.commits.remove(&token);
-        let outcome = match result {
+    /// A commit is done. What comes back is to be told once the lock is released.
+    pub(super) fn on_committed(
+        &mut self,
+        token: Token,
+        result: Result<CommittedOffsets, GroupError>,
+    ) -> Option<CommitDone> {
+        let Commit { offsets, waiter } = self.commits.remove(&token)?;
+        let mut outcome = Ok(());
+        match result {
             Ok(committed) => {
-                let mut outcome = Ok(());
                 for (partition, result) in committed.partitions {
-                    match result {
-                        Ok(()) => {
-                            let sent = commit.as_ref().and_then(|commit| commit.offsets.get(&partition));
-                            if let Some(sent) = sent {
-                                self.consumed.on_committed(&partition, sent.offset);
-                            }
-                        }
-                        Err(code) => outcome = Err(ConsumerError::Commit { partition, code }),
+                    match (result, offsets.get(&partition)) {
+                        (Ok(()), Some(sent)) => self.consumed.on_committed(&partition, sent.offset),
+                        (Ok(()), None) => {}
+                        (Err(code), _) => outcome = Err(ConsumerError::Commit { partition, code }),
                     }
                 }
-                outcome
             }
-            Err(error) => Err(ConsumerError::Group(error)),
-        };
-        if self.auto_commit == Some(token) {
-            self.auto_commit = None;
+            Err(error) => outcome = Err(ConsumerError::Group(error)),
+        }
+        if waiter.is_none() {
+            // What did not succeed is committed with the next interval.
             self.consumed.on_commit_ended();
         }
-        if let Some(waiter) = commit.and_then(|commit| commit.waiter) {
-            // Whoever asked may have given up.
-            _ = waiter.send(outcome);
-        }
+        waiter.map(|waiter| CommitDone { waiter, outcome })
     }
 
     /// Asks for committed offsets where partitions need them. Without a group, nothing is committed.

@@ -96,7 +96,8 @@ impl ProducerBuilder {
         self
     }
 
-    /// `max.in.flight.requests.per.connection`. Default: 5, the most that idempotence allows. Order is kept anyway.
+    /// `max.in.flight.requests.per.connection`. Default: 5, the most that idempotence allows and keeps in
+    /// order. Without idempotence, only 1 keeps the order when requests fail.
     #[must_use]
     pub fn max_in_flight(mut self, requests: usize) -> Self {
         self.max_in_flight = requests;
@@ -152,7 +153,8 @@ impl ProducerBuilder {
         let config = ProducerConfig {
             acks: self.acks,
             enable_idempotence: self.enable_idempotence,
-            batch_size: self.batch_size,
+            // A batch that no request takes would never leave.
+            batch_size: self.batch_size.min(self.max_request_size),
             linger: self.linger,
             buffer_memory: self.buffer_memory,
             max_request_size: self.max_request_size,

@@ -10,7 +10,7 @@ use ottla_core::request::{RequestError, Token};
 use ottla_core::time::Instant;
 use ottla_protocol::compression::Compressor;
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::message::{Message, Request};
+use ottla_protocol::message::Message;
 use ottla_protocol::messages::init_producer_id_request::InitProducerIdRequest;
 use ottla_protocol::messages::init_producer_id_response::InitProducerIdResponse;
 use ottla_protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
@@ -83,6 +83,7 @@ impl Driver {
 
     /// Does everything that is due, and says when to come back.
     fn perform(&mut self) -> Option<Instant> {
+        self.shared.read_wall_clock();
         loop {
             let now = self.shared.now().instant;
             let action = {
@@ -150,7 +151,8 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         let reply = Box::new(move |result: Result<Answer, RequestError>| {
             let now = shared.now();
-            let result = result.and_then(decode::<InitProducerIdRequest>).map(|r| read_id(&r));
+            let result =
+                result.and_then(|answer| answer.decode::<InitProducerIdRequest>()).map(|r| read_id(&r));
             shared.lock().machine.on_init_producer_id(now, token, result);
             shared.work.notify_one();
         });
@@ -163,7 +165,7 @@ impl Shared {
     fn on_produced(&self, token: Token, result: Result<Answer, RequestError>) {
         let response = match self.settings.acks {
             Acks::None => result.map(|_| ProduceResponse::default()),
-            _ => result.and_then(decode::<ProduceRequest>),
+            _ => result.and_then(|answer| answer.decode::<ProduceRequest>()),
         };
         let now = self.now();
         {
@@ -185,12 +187,6 @@ impl Shared {
             _ => {}
         }
     }
-}
-
-fn decode<R: Request>(answer: Answer) -> Result<R::Response, RequestError> {
-    let (response, _) =
-        R::Response::decode_prefix(&answer.body, answer.version).map_err(RequestError::Decode)?;
-    Ok(response)
 }
 
 fn read_id(response: &InitProducerIdResponse) -> Result<(i64, i16), ErrorCode> {

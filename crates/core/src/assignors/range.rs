@@ -225,6 +225,7 @@ mod tests {
     #[test]
     fn nobody_gets_anything_of_nothing() {
         assert!(RangeAssignor.assign(&[], &TopicSnapshot::default()).is_empty());
-        assert_eq!(assign(&[member("a", None, &[])], &TopicSnapshot::default()), [vec![]; 1]);
+        let nothing: [Vec<i32>; 1] = [vec![]];
+        assert_eq!(assign(&[member("a", None, &[])], &TopicSnapshot::default()), nothing);
     }
 }

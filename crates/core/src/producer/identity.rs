@@ -124,6 +124,7 @@ impl<T> Producer<T> {
     fn restart_sequences(&mut self) {
         for queue in &mut self.queues {
             queue.next_sequence = 0;
+            queue.is_introduced = false;
         }
     }
 

@@ -17,6 +17,9 @@ pub(super) struct Queue<T> {
     pub(super) under_way: usize,
     /// A batch under way failed: those behind it must be known before anything is sent again.
     pub(super) retries: bool,
+    /// The leader has written a batch of this producer, and so checks the sequences of those that follow. Before, it
+    /// takes any sequence: a batch that follows a refused one would be written before it.
+    pub(super) is_introduced: bool,
     /// The sequence of the next batch that was never sent.
     pub(super) next_sequence: i32,
 }
@@ -30,6 +33,7 @@ impl<T> Queue<T> {
             batches: VecDeque::new(),
             under_way: 0,
             retries: false,
+            is_introduced: false,
             next_sequence: 0,
         }
     }
@@ -42,6 +46,28 @@ impl<T> Queue<T> {
     pub(super) fn requeue(&mut self, batch: Batch<T>) {
         let at = self.batches.partition_point(|queued| queued.number < batch.number);
         self.batches.insert(at, batch);
+    }
+
+    /// Whether a batch that goes before this one has to get another sequence.
+    pub(super) fn follows_a_lost_sequence(&self, batch: &Batch<T>) -> bool {
+        let earlier = self.batches.front().filter(|queued| queued.number < batch.number);
+        batch.sequence.is_some() && earlier.is_some_and(|queued| queued.sequence.is_none())
+    }
+
+    /// Batches that wait behind one that lost its sequence lose theirs. Those that may be written are taken out: with
+    /// a new sequence they might be written again.
+    pub(super) fn drop_sequences_behind_a_lost_one(&mut self) -> Vec<Batch<T>> {
+        if self.batches.front().is_none_or(|front| front.sequence.is_some()) {
+            return Vec::new();
+        }
+        let is_unclear = |batch: &Batch<T>| batch.sequence.is_some() && batch.perhaps_written;
+        let (unclear, mut kept): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.batches).into_iter().partition(is_unclear);
+        for batch in &mut kept {
+            batch.sequence = None;
+        }
+        self.batches = kept;
+        unclear.into()
     }
 
     /// One batch less is under way.

@@ -22,7 +22,7 @@ pub struct Delivered {
 }
 
 impl<T> Producer<T> {
-    /// The batches of a request are sealed, in the order in which [`Action::Send`] gave them. Those that could not be
+    /// The batches of a request are sealed, in the order in which [`Action::Send`](super::Action::Send) gave them. Those that could not be
     /// are not part of the request.
     pub fn on_sealed(&mut self, token: Token, sealed: Vec<Result<Bytes, SealError>>) {
         let Some(request) = self.under_way.get_mut(&token) else { return };
@@ -62,7 +62,9 @@ impl<T> Producer<T> {
             };
             match answer {
                 Ok(delivered) => {
-                    self.queues[index.0].landed();
+                    let queue = &mut self.queues[index.0];
+                    queue.landed();
+                    queue.is_introduced = true;
                     self.complete(batch, Ok(delivered));
                 }
                 Err(error) => self.failed(now.instant, index, batch, error),
@@ -85,9 +87,11 @@ impl<T> Producer<T> {
         if code.is_some_and(ErrorCode::refreshes_metadata) || code.is_none() {
             self.refresh_metadata();
         }
-        // The broker misses an earlier sequence: it has certainly not written this one.
+        // The broker misses an earlier sequence: it has certainly not written this one. Nor does a sequence help that
+        // follows a lost one.
         let gap = code == Some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
-            || code == Some(ErrorCode::UNKNOWN_PRODUCER_ID);
+            || code == Some(ErrorCode::UNKNOWN_PRODUCER_ID)
+            || self.queues[index.0].follows_a_lost_sequence(&batch);
         let in_time = batch.created + self.config.delivery_timeout > now;
         if !(in_time && (error.is_retriable() || gap)) {
             let error = match error.is_retriable() {
@@ -98,6 +102,7 @@ impl<T> Producer<T> {
             };
             return self.give_up(index, batch, error);
         }
+        batch.perhaps_written |= error.is_perhaps_written();
         if gap && batch.perhaps_written {
             // Written by an attempt without an answer and already forgotten, or not written: nobody can tell.
             return self.give_up(index, batch, ProduceError::timed_out(true, Some(error)));
@@ -108,13 +113,19 @@ impl<T> Producer<T> {
         }
         let delay = self.config.backoff.delay(batch.attempts.saturating_sub(1), &mut self.jitter);
         batch.not_before = now + delay;
-        batch.perhaps_written |= error.is_perhaps_written();
         batch.last_error = Some(error);
         let queue = &mut self.queues[index.0];
         queue.retries = true;
+        // Perhaps another leader answers from now on.
+        queue.is_introduced = false;
         queue.requeue(batch);
         queue.landed();
+        let given_up = queue.drop_sequences_behind_a_lost_one();
         self.filled.insert(index);
+        for batch in given_up {
+            let error = ProduceError::timed_out(true, batch.last_error.clone());
+            self.complete(batch, Err(error));
+        }
     }
 
     /// The batch is lost. If it had a sequence, those behind it would leave a gap.

@@ -7,6 +7,7 @@ use ottla_protocol::types::NodeId;
 
 use super::batch::{Batch, Content};
 use super::identity::Identity;
+use super::partition::Queue;
 use super::{Action, PartitionIndex, Producer, UnderWay, Unsealed, UnsealedContent};
 use crate::time::{Instant, earliest};
 
@@ -29,7 +30,7 @@ impl<T> Producer<T> {
                 Some(node) => !self.has_slot(node),
                 None => self.refreshing,
             };
-            if !waits && !queue.retries && self.may_send(batch) {
+            if !waits && !self.is_held(queue) && self.may_send(batch) {
                 next = earliest(next, Some(self.due(*index, batch)));
             }
         }
@@ -47,7 +48,7 @@ impl<T> Producer<T> {
         for index in &self.filled {
             let queue = &self.queues[index.0];
             let Some(batch) = queue.batches.front() else { continue };
-            if !self.may_send(batch) || queue.retries || self.due(*index, batch) > now {
+            if !self.may_send(batch) || self.is_held(queue) || self.due(*index, batch) > now {
                 continue;
             }
             let Some(node) = queue.leader else {
@@ -79,6 +80,12 @@ impl<T> Producer<T> {
             Identity::Leaving(_) => batch.sequence.is_some(),
             Identity::Wanted { .. } | Identity::Asking { .. } | Identity::Refused(_) => false,
         }
+    }
+
+    /// Whether what is under way must be known before the partition sends more.
+    fn is_held(&self, queue: &Queue<T>) -> bool {
+        let unchecked = self.config.enable_idempotence && !queue.is_introduced;
+        queue.retries || (unchecked && queue.under_way > 0)
     }
 
     fn has_slot(&self, node: NodeId) -> bool {

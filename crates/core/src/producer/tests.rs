@@ -86,6 +86,20 @@ impl World {
         Self { producer, partitions, tags: 0, completed: Vec::new(), refreshes: 0 }
     }
 
+    /// One whose leaders have acknowledged batch 1 of partition 0 and batch 2 of partition 1, a record each.
+    fn introduced(config: ProducerConfig) -> Self {
+        let mut world = Self::new(config);
+        for partition in 0..2 {
+            world.append(0, partition, 10).expect("room");
+            world.producer.flush();
+            let sent = world.run(0).remove(0);
+            world.answer(0, &sent, ErrorCode::NONE);
+        }
+        world.run(0);
+        world.completed.clear();
+        world
+    }
+
     fn append(&mut self, ms: u64, partition: usize, bytes: usize) -> Result<u32, Refusal> {
         let value = vec![b'x'; bytes];
         let record = RecordParts { timestamp: 1, key: None, value: Some(&value[..]), headers: NO_HEADERS };
@@ -157,9 +171,32 @@ impl World {
     }
 }
 
+/// A broker that has nothing of a producer in a partition takes any sequence, so that a batch which follows a failed
+/// one would be written before it.
+#[test]
+fn a_partition_has_one_batch_under_way_until_its_leader_knows_the_producer() {
+    let mut world = World::new(config());
+    world.append(0, 0, 10).expect("room");
+    let first = world.run(0).remove(0);
+    world.append(0, 0, 10).expect("room");
+    assert!(world.run(0).is_empty());
+    assert_ne!(world.producer.next_timeout(), Some(at(0).instant), "there is nothing to do");
+    world.append(0, 1, 10).expect("room");
+    assert_eq!(world.run(0)[0].batches, [(1, 0, 0, 1)], "other partitions do not wait");
+    world.answer(1, &first, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+
+    let again = world.run(300).remove(0);
+    assert_eq!(again.batches, [(0, 0, 0, 1)]);
+    assert!(world.run(300).is_empty());
+    world.answer(301, &again, ErrorCode::NONE);
+    assert_eq!(world.run(301)[0].batches, [(0, 1, 0, 1)]);
+    world.append(302, 0, 10).expect("room");
+    assert_eq!(world.run(302)[0].batches, [(0, 2, 0, 1)], "a second one under way");
+}
+
 #[test]
 fn a_record_goes_out_at_once_and_later_ones_gather_while_slots_are_full() {
-    let mut world = World::new(config());
+    let mut world = World::introduced(config());
     for _ in 0..2 {
         world.append(0, 0, 10).expect("room");
         assert_eq!(world.run(0).len(), 1);
@@ -181,6 +218,7 @@ fn sequences_follow_the_records_of_each_partition() {
         first.iter().map(|s| (s.node.0, s.batches[0])).collect::<Vec<_>>(),
         [(1, (0, 0, 0, 2)), (2, (1, 0, 0, 1))]
     );
+    world.answer(1, &first[0], ErrorCode::NONE);
     world.append(1, 0, 10).expect("room");
     assert_eq!(world.run(1)[0].batches, [(0, 2, 0, 1)]);
 }
@@ -188,7 +226,7 @@ fn sequences_follow_the_records_of_each_partition() {
 #[test]
 fn linger_holds_a_batch_back_until_it_is_full_due_or_flushed() {
     let linger = Duration::from_millis(5);
-    let mut world = World::new(ProducerConfig { linger, ..config() });
+    let mut world = World::introduced(ProducerConfig { linger, ..config() });
     world.append(0, 0, 10).expect("room");
     assert!(world.run(0).is_empty());
     assert_eq!(world.producer.next_timeout(), Some(at(5).instant));
@@ -201,8 +239,21 @@ fn linger_holds_a_batch_back_until_it_is_full_due_or_flushed() {
 }
 
 #[test]
+fn a_flushed_batch_takes_no_more_records() {
+    let mut world = World::new(ProducerConfig { linger: Duration::from_secs(1), ..config() });
+    assert_eq!(world.append(0, 0, 10), Ok(1));
+    assert_eq!(world.append(0, 0, 10), Ok(1));
+    let mark = world.producer.flush();
+    assert_eq!(world.append(0, 0, 10), Ok(2));
+    let sent = world.run(0).remove(0);
+    world.answer(1, &sent, ErrorCode::NONE);
+    world.run(1);
+    assert!(world.producer.is_flushed(mark));
+}
+
+#[test]
 fn a_failed_batch_goes_again_before_those_that_followed_it() {
-    let mut world = World::new(config());
+    let mut world = World::introduced(config());
     world.append(0, 0, 10).expect("room");
     let first = world.run(0).remove(0);
     world.append(0, 0, 10).expect("room");
@@ -220,9 +271,53 @@ fn a_failed_batch_goes_again_before_those_that_followed_it() {
         }
     }
     // The epoch is bumped for what the broker refused as out of order, once the first is through.
-    assert_eq!(order, [(0, 0, 0, 1), (0, 0, 1, 1), (0, 1, 1, 1)]);
+    assert_eq!(order, [(0, 1, 0, 1), (0, 0, 1, 1), (0, 1, 1, 1)]);
     world.run(900);
-    assert_eq!(world.completed, [(1, Ok(100)), (2, Ok(100)), (3, Ok(100))]);
+    assert_eq!(world.completed, [(3, Ok(100)), (4, Ok(100)), (5, Ok(100))]);
+}
+
+/// Those behind it wait for the new epoch as well: with the old sequences they could not go before it.
+#[test]
+fn batches_behind_one_that_lost_its_sequence_lose_theirs() {
+    for first_fails_last in [true, false] {
+        let mut world = World::introduced(config());
+        world.append(0, 0, 10).expect("room");
+        let first = world.run(0).remove(0);
+        world.append(0, 0, 10).expect("room");
+        let second = world.run(0).remove(0);
+        let answers =
+            [(first, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER), (second, ErrorCode::NOT_LEADER_OR_FOLLOWER)];
+        let [one, other] = answers;
+        let answers = if first_fails_last { [other, one] } else { [one, other] };
+        for (sent, code) in answers {
+            world.answer(1, &sent, code);
+        }
+        let mut order = Vec::new();
+        for ms in [300, 600] {
+            for sent in world.run(ms) {
+                order.push(sent.batches[0]);
+                world.answer(ms, &sent, ErrorCode::NONE);
+            }
+        }
+        assert_eq!(order, [(0, 0, 1, 1), (0, 1, 1, 1)]);
+        world.run(600);
+        assert_eq!(world.completed, [(3, Ok(100)), (4, Ok(100))]);
+    }
+}
+
+/// It may be written, and in a new epoch it would be written again.
+#[test]
+fn a_batch_behind_a_lost_sequence_that_had_no_answer_is_given_up() {
+    let mut world = World::introduced(config());
+    world.append(0, 0, 10).expect("room");
+    let first = world.run(0).remove(0);
+    world.append(0, 0, 10).expect("room");
+    let second = world.run(0).remove(0);
+    let lost = RequestError::Disconnected { sent: true, reason: "reset".into() };
+    world.producer.on_produced(at(1), second.token, Err(lost));
+    world.answer(1, &first, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+    assert_eq!(world.run(300)[0].batches, [(0, 0, 1, 1)]);
+    assert_eq!(world.completed, [(4, Err(ProduceErrorKind::PerhapsWritten))]);
 }
 
 #[test]

@@ -99,10 +99,10 @@ impl<'a> Decoder<'a> {
     #[inline(never)]
     fn enter_tagged(&mut self, tag: u32) -> bool {
         let Some(&start) = self.levels.last() else { return false };
-        let Some(slot) = self.slots[start..].iter_mut().rev().find(|slot| slot.tag == tag) else {
-            return false;
-        };
-        let Some(data) = slot.data.take() else { return false };
+        // As in Java, the last of several counts. The others are no unknown fields: written again as such,
+        // they would take its place.
+        let slots = self.slots[start..].iter_mut().filter(|slot| slot.tag == tag);
+        let Some(data) = slots.filter_map(|slot| slot.data.take()).last() else { return false };
         self.suspended.push((self.rest, self.end));
         self.end = self.offset_of(data) + data.len();
         self.rest = data;
@@ -253,7 +253,15 @@ impl<'a> Decoder<'a> {
         if count as usize > self.rest.len() / 2 {
             return self.fail(f, DecodeErrorKind::ArrayTooLong(u64::from(count)));
         }
-        self.spend(f, count as usize * size_of::<Slot<'_>>().max(size_of::<TaggedField>()));
+        if count == 0 {
+            return;
+        }
+        let each = size_of::<Slot<'_>>() + size_of::<TaggedField>();
+        self.spend(f, size_of::<Vec<TaggedField>>() + count as usize * each);
+        if self.error.is_some() {
+            return;
+        }
+        self.slots.reserve_exact(count as usize);
         for _ in 0..count {
             let tag = self.unsigned_varint(f);
             let size = self.unsigned_varint(f) as usize;
@@ -430,6 +438,7 @@ impl VisitorMut for Decoder<'_> {
             start
         };
         let frame = self.frame;
+        unknown.reserve_exact(self.slots[start..].iter().filter(|slot| slot.data.is_some()).count());
         for slot in self.slots.drain(start..) {
             if let Some(data) = slot.data {
                 unknown.push(slot.tag, if data.is_empty() { Bytes::new() } else { frame.slice_ref(data) });
@@ -445,5 +454,23 @@ impl VisitorMut for Decoder<'_> {
         if let Some(error) = &mut self.error {
             error.within_element(index);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::message::Message;
+    use crate::messages::api_versions_response::ApiVersionsResponse;
+    use bytes::Bytes;
+
+    /// `zkMigrationReady` (tag 3) twice: true, then false.
+    const TWICE: [u8; 14] = [0, 0, 1, 0, 0, 0, 0, 2, 3, 1, 1, 3, 1, 0];
+
+    #[test]
+    fn of_tagged_fields_with_one_tag_the_last_counts_and_the_others_are_not_kept() {
+        let message = ApiVersionsResponse::decode(&Bytes::from_static(&TWICE), 3).expect("it decodes");
+        assert!(!message.zk_migration_ready && message.unknown_tagged_fields.is_empty());
+        let written = message.to_bytes(3).expect("it can be written");
+        assert_eq!(written[..], [&TWICE[..7], &[0]].concat());
     }
 }

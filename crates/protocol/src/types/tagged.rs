@@ -24,6 +24,13 @@ impl TaggedFields {
         self.0.get_or_insert_default().push(TaggedField { tag, data });
     }
 
+    /// Makes room for that many more, without room to spare.
+    pub(crate) fn reserve_exact(&mut self, additional: usize) {
+        if additional > 0 {
+            self.0.get_or_insert_default().reserve_exact(additional);
+        }
+    }
+
     /// The fields.
     pub fn as_slice(&self) -> &[TaggedField] {
         self.0.as_deref().map_or(&[], Vec::as_slice)

@@ -10,6 +10,7 @@ use ottla_protocol::messages::describe_configs_response::{
 };
 use ottla_protocol::types::{NodeId, Str};
 
+use crate::api::distinct::distinct;
 use crate::cluster::{Answer, Call, Cluster};
 use crate::config::Settings;
 use crate::topic_config::{ConfigType, TOPIC_CONFIG_KEYS, TopicConfig};
@@ -39,7 +40,8 @@ pub(crate) fn handle(
     request: DescribeConfigsRequest,
 ) -> Answer<DescribeConfigsResponse> {
     let mut response = DescribeConfigsResponse::default();
-    for resource in request.resources {
+    let resources = distinct(request.resources, |one| (one.resource_type, one.resource_name.clone()));
+    for resource in resources {
         let mut result = DescribeConfigsResult::default();
         match shown(cluster, call.node, &resource) {
             Ok(configs) => {
@@ -90,7 +92,7 @@ fn shown(
         // Without a name: what is set for all brokers, which is nothing.
         BROKER if resource.resource_name.is_empty() => Ok(Vec::new()),
         // Each broker knows only its own.
-        BROKER if resource.resource_name.parse() == Ok(asked.0) => Ok(of_broker(asked, &cluster.settings)),
+        BROKER if *resource.resource_name == asked.to_string() => Ok(of_broker(asked, &cluster.settings)),
         BROKER => Err((ErrorCode::INVALID_REQUEST, "Unexpected broker id: not the one that was asked.")),
         _ => Err((ErrorCode::INVALID_REQUEST, "Unsupported resource type.")),
     }

@@ -8,6 +8,7 @@ use ottla_protocol::messages::describe_groups_response::{
 };
 use ottla_protocol::types::GroupId;
 
+use crate::api::distinct::distinct;
 use crate::cluster::{Answer, Call, Cluster};
 use crate::group::{Group, GroupState};
 
@@ -24,7 +25,7 @@ pub(crate) fn handle(
     request: DescribeGroupsRequest,
 ) -> Answer<DescribeGroupsResponse> {
     let mut response = DescribeGroupsResponse::default();
-    for id in request.groups {
+    for id in distinct(request.groups, GroupId::clone) {
         let mut described = match (cluster.check_group(call.node, &id), cluster.groups.find(&id)) {
             (Err(error), _) => refuse(error),
             (Ok(()), Some(group)) => describe(group),

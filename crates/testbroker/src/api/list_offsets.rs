@@ -1,5 +1,7 @@
 //! ListOffsets, v1 to v11.
 
+use std::collections::BTreeSet;
+
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::message::VersionRange;
 use ottla_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest};
@@ -32,14 +34,18 @@ pub(crate) fn handle(
     request: ListOffsetsRequest,
 ) -> Answer<ListOffsetsResponse> {
     let mut response = ListOffsetsResponse::default();
+    let mut seen = BTreeSet::new();
     for topic in request.topics {
         let found = cluster.topics.named(&topic.name);
         let mut answer = ListOffsetsTopicResponse::default();
         for asked in &topic.partitions {
+            let is_first = seen.insert((topic.name.clone(), asked.partition_index));
             let result = found
                 .and_then(|topic| topic.partition(asked.partition_index))
                 .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
                 .and_then(|partition| {
+                    // Looking a timestamp up can cost much: once per partition, as in Kafka.
+                    is_first.then_some(()).ok_or(ErrorCode::INVALID_REQUEST)?;
                     partition.check_leader(call.node, asked.current_leader_epoch)?;
                     look_up(call.version, partition, asked, request.isolation_level)
                 });

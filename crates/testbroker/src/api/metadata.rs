@@ -11,6 +11,7 @@ use ottla_protocol::messages::metadata_response::{
 };
 use ottla_protocol::types::{NodeIds, TopicName};
 
+use crate::api::distinct::distinct;
 use crate::cluster::{Answer, Call, Cluster};
 use crate::topic::{Topic, check_name};
 
@@ -50,6 +51,7 @@ pub(crate) fn handle(
         // v0 has no null: there an empty list asks for all topics.
         Some(topics) if !topics.is_empty() || call.version > 0 => {
             let create = request.allow_auto_topic_creation && cluster.settings.auto_create_topics_enable;
+            let topics = distinct(topics, |topic| (topic.name.clone(), topic.topic_id));
             topics.iter().map(|topic| asked_for(cluster, call, topic, create, with_operations)).collect()
         }
         _ => cluster.topics.iter().map(|topic| describe(topic, with_operations)).collect(),

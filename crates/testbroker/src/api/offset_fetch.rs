@@ -1,5 +1,7 @@
 //! OffsetFetch, v1 to v10 (several groups from v8 on, KIP-709; topic ids from v10 on, KIP-848).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::message::VersionRange;
 use ottla_protocol::messages::offset_fetch_request::{OffsetFetchRequest, OffsetFetchRequestGroup};
@@ -29,7 +31,11 @@ pub(crate) fn handle(
 ) -> Answer<OffsetFetchResponse> {
     let mut response = OffsetFetchResponse::default();
     if call.version >= FIRST_VERSION_BATCHED {
-        response.groups = request.groups.iter().map(|asked| group(cluster, call, asked)).collect();
+        // A group may come twice with different topics, but once with all of them is enough.
+        let mut seen = BTreeSet::new();
+        let mut groups = request.groups;
+        groups.retain(|group| group.topics.is_some() || seen.insert(group.group_id.clone()));
+        response.groups = groups.iter().map(|asked| group(cluster, call, asked)).collect();
         return Answer::Now(response);
     }
     let error = check(cluster, call, &request.group_id).err().unwrap_or(ErrorCode::NONE);
@@ -114,7 +120,7 @@ fn check(cluster: &Cluster, call: &Call, group: &str) -> Result<(), ErrorCode> {
 fn all<'a>(
     cluster: &'a Cluster,
     group: &GroupId,
-) -> impl Iterator<Item = (&'a TopicName, &'a std::collections::BTreeMap<i32, CommittedOffset>)> {
+) -> impl Iterator<Item = (&'a TopicName, &'a BTreeMap<i32, CommittedOffset>)> {
     cluster.groups.find(group).into_iter().flat_map(|group| group.offsets.iter())
 }
 

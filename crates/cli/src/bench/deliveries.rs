@@ -1,0 +1,73 @@
+//! The fate of every record, without keeping a handle for each: a window of those not yet known.
+
+use std::collections::VecDeque;
+
+use ottla_client::{Delivery, SendError};
+
+/// Handles that may wait at once; more than fit in the requests under way, so that it does not hold up the producer.
+const WINDOW: usize = 128 * 1024;
+
+/// How often finished ones are taken out, and other tasks have their turn.
+const LOOK_EVERY: u64 = 1024;
+
+/// Deliveries that are waited for, and counts of those that came about.
+#[derive(Debug, Default)]
+pub struct Deliveries {
+    waiting: VecDeque<Delivery>,
+    pushed: u64,
+    pub acked: u64,
+    pub errs: u64,
+    pub first_error: Option<SendError>,
+}
+
+impl Deliveries {
+    /// Adds one; waits for the oldest while the window is full.
+    pub async fn push(&mut self, delivery: Delivery) {
+        self.waiting.push_back(delivery);
+        self.pushed += 1;
+        if self.pushed.is_multiple_of(LOOK_EVERY) {
+            self.look();
+            // Queueing need not wait, and on one thread the producer's tasks would come to nothing until it does.
+            tokio::task::yield_now().await;
+            if self.waiting.len() >= WINDOW {
+                self.wait_for_oldest().await;
+            }
+        }
+    }
+
+    /// Waits for all.
+    pub async fn finish(&mut self) {
+        loop {
+            self.look();
+            if self.waiting.is_empty() {
+                return;
+            }
+            self.wait_for_oldest().await;
+        }
+    }
+
+    /// Counts what is known, up to the first that is not.
+    fn look(&mut self) {
+        while let Some(result) = self.waiting.front().and_then(Delivery::try_result) {
+            self.waiting.pop_front();
+            self.count(result.err());
+        }
+    }
+
+    async fn wait_for_oldest(&mut self) {
+        if let Some(oldest) = self.waiting.pop_front() {
+            let result = oldest.await;
+            self.count(result.err());
+        }
+    }
+
+    fn count(&mut self, error: Option<SendError>) {
+        match error {
+            None => self.acked += 1,
+            Some(error) => {
+                self.errs += 1;
+                self.first_error.get_or_insert(error);
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Messages as JSON, as Kafka's own `JsonConverter` classes print and read them.
+//!
+//! Names are in camel case; fields that the version lacks are absent, and so are tagged fields that hold their default;
+//! null is null; int64 is a number, to be read as an integer; UUIDs are 22 characters of base64url; bytes are base64
+//! with padding. Two departures: records are printed in full, where Kafka prints an empty text, and unknown tagged
+//! fields are left out, which Kafka does too.
+
+mod reader;
+mod writer;
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::error::EncodeError;
+use crate::message::Message;
+
+/// JSON that is not the message it was taken for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonError {
+    path: String,
+    reason: &'static str,
+}
+
+impl JsonError {
+    /// The field, from the message down.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.reason)
+    }
+}
+
+impl std::error::Error for JsonError {}
+
+/// Prints a message of `version`.
+///
+/// # Errors
+/// As [`Message::encode`]: what cannot be written on the wire cannot be printed either.
+pub fn to_json<M: Message>(message: &M, version: i16) -> Result<Value, EncodeError> {
+    writer::write(M::NAME, message, version, version >= M::FLEXIBLE_FROM)
+}
+
+/// Reads a message of `version`. Keys that no field has are ignored.
+///
+/// # Errors
+/// The first field that is missing or of another shape.
+pub fn from_json<M: Message>(json: &Value, version: i16) -> Result<M, JsonError> {
+    let mut message = M::default();
+    reader::read(M::NAME, json, &mut message, version)?;
+    Ok(message)
+}

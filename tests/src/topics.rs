@@ -1,0 +1,152 @@
+//! Creating topics, waiting for them and looking at their batches, over a socket of its own: tests of a client should not prepare themselves
+//! with that client. Not an admin client: three requests in fixed versions that every broker since Kafka 2.8 has.
+
+use bytes::{Bytes, BytesMut};
+use ottla_protocol::compression::Compression;
+use ottla_protocol::frame::{FrameBuf, decode_response_header, encode_request, split_frame};
+use ottla_protocol::message::{Message, Request};
+use ottla_protocol::messages::create_topics_request::{
+    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+};
+use ottla_protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
+use ottla_protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
+use ottla_protocol::messages::metadata_response::MetadataResponse;
+use ottla_protocol::records::{Batch, RecordSet};
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A topic to be made.
+#[derive(Clone, Debug)]
+pub struct NewTopic<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// How many partitions.
+    pub partitions: i32,
+    /// How many replicas of each.
+    pub replicas: i16,
+    /// Its configs.
+    pub configs: &'a [(&'a str, &'a str)],
+}
+
+/// Creates a topic that keeps records of any age, and waits until every broker knows the leaders of all partitions.
+///
+/// # Panics
+/// If the cluster does not do it.
+pub fn create(bootstrap_servers: &str, topic: &NewTopic<'_>) {
+    let mut creatable = CreatableTopic::default();
+    creatable.name = topic.name.into();
+    creatable.num_partitions = topic.partitions;
+    creatable.replication_factor = topic.replicas;
+    for (name, value) in [("retention.ms", "-1")].iter().chain(topic.configs) {
+        let mut config = CreatableTopicConfig::default();
+        config.name = (*name).into();
+        config.value = Some((*value).into());
+        creatable.configs.push(config);
+    }
+    let mut request = CreateTopicsRequest::default();
+    request.topics.push(creatable);
+    let first = bootstrap_servers.split(',').next().expect("an address");
+    let response = Peer::connect(first).ask(&request, 5);
+    let result = &response.topics[0];
+    assert_eq!(result.error_code, 0, "cannot create {}: {:?}", topic.name, result.error_message);
+    wait_for(bootstrap_servers, topic.name, topic.partitions);
+}
+
+/// Whether a topic exists, as the first broker sees it; asking does not create it.
+///
+/// # Panics
+/// If no broker answers.
+#[must_use]
+pub fn exists(bootstrap_servers: &str, name: &str) -> bool {
+    let first = bootstrap_servers.split(',').next().expect("an address");
+    let response = describe(&mut Peer::connect(first), name);
+    response.topics[0].error_code == 0
+}
+
+/// The compressions of the first batches of a topic's first partition, which the first broker leads.
+///
+/// # Panics
+/// If the broker does not answer.
+#[must_use]
+pub fn compressions(bootstrap_servers: &str, name: &str) -> BTreeSet<Compression> {
+    let mut partition = FetchPartition::default();
+    partition.partition_max_bytes = 1 << 20;
+    let mut topic = FetchTopic::default();
+    topic.topic = name.into();
+    topic.partitions.push(partition);
+    let mut request = FetchRequest::default();
+    request.max_bytes = 1 << 20;
+    request.topics.push(topic);
+    let first = bootstrap_servers.split(',').next().expect("an address");
+    let mut response = Peer::connect(first).ask(&request, 12);
+    let answer = response.responses[0].partitions.remove(0);
+    assert_eq!(answer.error_code, 0, "cannot fetch from {name}");
+    let batches = RecordSet::new(answer.records.unwrap_or_default());
+    let compression = |batch: Batch| Compression::from_id(batch.attributes().compression_id());
+    batches.map(|batch| compression(batch.expect("a whole batch")).expect("a known compression")).collect()
+}
+
+fn wait_for(bootstrap_servers: &str, name: &str, partitions: i32) {
+    let deadline = Instant::now() + LIMIT;
+    for address in bootstrap_servers.split(',') {
+        let mut peer = Peer::connect(address);
+        while led(&describe(&mut peer, name)) != partitions as usize {
+            assert!(Instant::now() < deadline, "{address} does not know {name} after {LIMIT:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn led(response: &MetadataResponse) -> usize {
+    let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+    partitions.filter(|partition| partition.error_code == 0 && partition.leader_id.0 >= 0).count()
+}
+
+fn describe(peer: &mut Peer, name: &str) -> MetadataResponse {
+    let mut topic = MetadataRequestTopic::default();
+    topic.name = Some(name.into());
+    let mut request = MetadataRequest::default();
+    request.topics = Some(vec![topic]);
+    request.allow_auto_topic_creation = false;
+    peer.ask(&request, 7)
+}
+
+struct Peer {
+    stream: TcpStream,
+    received: BytesMut,
+}
+
+impl Peer {
+    fn connect(address: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap_or_else(|error| panic!("{address}: {error}"));
+        stream.set_read_timeout(Some(LIMIT)).expect("a timeout that is not zero");
+        Self { stream, received: BytesMut::new() }
+    }
+
+    fn ask<R: Request>(&mut self, request: &R, version: i16) -> R::Response {
+        let mut frame = FrameBuf::new();
+        encode_request(&mut frame, request, version, 1, None).expect("a request of that version");
+        self.stream.write_all(&frame.into_bytes()).expect("the broker reads");
+        let frame = self.read_frame();
+        let api = R::API_KEY.api().expect("a known API");
+        let (_, body) =
+            decode_response_header(&frame, api.response_header_version(version)).expect("a header");
+        R::Response::decode(&body, version).expect("an answer")
+    }
+
+    fn read_frame(&mut self) -> Bytes {
+        let mut buffer = [0; 4096];
+        loop {
+            if let Some(frame) = split_frame(&mut self.received, 1 << 24).expect("a frame") {
+                return frame;
+            }
+            let read = self.stream.read(&mut buffer).expect("the broker answers");
+            assert!(read > 0, "the broker closed the connection");
+            self.received.extend_from_slice(&buffer[..read]);
+        }
+    }
+}

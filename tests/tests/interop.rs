@@ -1,0 +1,11 @@
+//! ottla beside other clients: what one sends the other reads, on a real Apache Kafka and on our test broker.
+//!
+//! The other clients are programs: Java's console clients, kcat (librdkafka) and KafkaJS. `cargo xtask test` fetches
+//! what it can, leaves out what is not installed and says so, and with `CI=true` fails instead.
+
+#[path = "interop/on_kafka.rs"]
+mod on_kafka;
+#[path = "interop/partitions.rs"]
+mod partitions;
+#[path = "interop/relay.rs"]
+mod relay;
