@@ -19,6 +19,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use crate::random::Random;
+
 /// What a pipe holds before whoever writes has to wait, in bytes: about what sockets do.
 const PIPE_BYTES: usize = 64 * 1024;
 
@@ -54,14 +56,14 @@ struct Record {
 
 #[derive(Debug)]
 struct Fates {
-    random: u64,
+    random: Random,
     left: u32,
     most_bytes: u64,
 }
 
 #[derive(Debug)]
 struct Mutations {
-    random: u64,
+    random: Random,
     one_in: u64,
 }
 
@@ -96,7 +98,7 @@ impl MemoryNetwork {
     /// Each of the next `streams` streams ends after at most `most_bytes` bytes in one of its directions, drawn from
     /// `seed`: in the middle of a frame, mostly.
     pub fn cut_next(&self, streams: u32, most_bytes: u64, seed: u64) {
-        self.lock().fates = Some(Fates { random: seed, left: streams, most_bytes });
+        self.lock().fates = Some(Fates { random: Random(seed), left: streams, most_bytes });
     }
 
     /// Nothing goes through, not even the end of a stream, until silence ends.
@@ -116,7 +118,7 @@ impl MemoryNetwork {
 
     /// From now on one byte in so many arrives at clients as another one, drawn from `seed`.
     pub fn mutate(&self, one_in: u64, seed: u64) {
-        self.lock().mutations = Some(Mutations { random: seed, one_in });
+        self.lock().mutations = Some(Mutations { random: Random(seed), one_in });
     }
 
     /// From now on bytes arrive as they were sent.
@@ -156,7 +158,6 @@ impl MemoryNetwork {
 impl Connector for MemoryNetwork {
     fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
         Box::pin(async move {
-            // A subscription that has seen the present would miss a silence that is already there.
             let mut weather = self.weather.subscribe();
             _ = weather.wait_for(|weather| !weather.silent).await;
             Ok(Box::new(self.open(host, port)?) as Box<dyn Stream>)
@@ -171,7 +172,7 @@ impl Record {
         let mut limits = [u64::MAX; 2];
         if let Some(fates) = self.fates.as_mut().filter(|fates| fates.left > 0) {
             fates.left -= 1;
-            let drawn = splitmix(&mut fates.random);
+            let drawn = fates.random.bits();
             limits[(drawn & 1) as usize] = (drawn >> 1) % (fates.most_bytes + 1);
         }
         limits
@@ -188,7 +189,7 @@ impl Record {
         }
         if let (Direction::ToClient, Some(mutations)) = (direction, &mut self.mutations) {
             for byte in bytes.iter_mut() {
-                let drawn = splitmix(&mut mutations.random);
+                let drawn = mutations.random.bits();
                 if drawn % mutations.one_in == 0 {
                     *byte = (drawn >> 56) as u8;
                 }
@@ -256,12 +257,4 @@ impl Link {
             }
         }
     }
-}
-
-fn splitmix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ mixed >> 31
 }

@@ -322,11 +322,10 @@ async fn twenty_members_come_and_go_and_every_record_is_read_once() {
         members.push((keep_polling(&reader), reader));
         sleep(Duration::from_millis(700)).await;
     }
-    for round in 0..20 {
+    for (round, (_, reader)) in members.iter().enumerate() {
         send_to_all(&client, 20, &format!("{round}")).await;
         sleep(Duration::from_secs(2)).await;
         if round % 2 == 0 {
-            let (_, reader) = &members[round];
             soon(reader.close()).await.expect("closed");
         }
     }
