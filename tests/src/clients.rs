@@ -1,11 +1,13 @@
 //! Clients that can be put to the same work: ottla and others, for comparison.
 
 mod java;
+mod kafkajs;
 mod kcat;
 mod ottla;
 mod process;
 
 pub use java::{Java, JavaConsumer};
+pub use kafkajs::{KafkaJs, KafkaJsConsumer};
 pub use kcat::Kcat;
 pub use ottla::{Ottla, assigned, consume, contents, produce};
 

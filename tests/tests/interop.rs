@@ -5,6 +5,8 @@
 
 #[path = "interop/on_kafka.rs"]
 mod on_kafka;
+#[path = "interop/on_testbroker.rs"]
+mod on_testbroker;
 #[path = "interop/partitions.rs"]
 mod partitions;
 #[path = "interop/relay.rs"]
