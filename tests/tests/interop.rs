@@ -3,6 +3,8 @@
 //! The other clients are programs: Java's console clients, kcat (librdkafka) and KafkaJS. `cargo xtask test` fetches
 //! what it can, leaves out what is not installed and says so, and with `CI=true` fails instead.
 
+#[path = "interop/groups.rs"]
+mod groups;
 #[path = "interop/on_kafka.rs"]
 mod on_kafka;
 #[path = "interop/on_testbroker.rs"]

@@ -1,15 +1,13 @@
 //! KafkaJS, on Node.
 
-use super::KafkaClient;
 use super::process::Running;
+use super::{GroupClient, KafkaClient, PATIENCE, RunningMember};
 use crate::real_kafka::{required, unique};
 use crate::workload::{Content, Received};
 use ottla_protocol::compression::Compression;
 use serde_json::{Value, json};
 use std::process::Command;
-
-/// How long a consumer waits for the next record before it gives up, in milliseconds.
-const PATIENCE: u32 = 20_000;
+use std::time::Duration;
 
 /// KafkaJS. It knows gzip only, and puts headers of one name together.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,35 +42,25 @@ impl KafkaClient for KafkaJs {
 
     fn consume(&self, bootstrap_servers: &str, topic: &str, count: usize) -> Vec<Received> {
         let group = unique("kafkajs");
-        let received = KafkaJsConsumer::start(bootstrap_servers, topic, &group, count, PATIENCE).received();
+        let received = self.start_member(bootstrap_servers, topic, &group, count, PATIENCE).received();
         assert_eq!(received.len(), count, "records that kafkajs read");
         received
     }
 }
 
-/// A member of a group that runs. Dropping it ends it, without a commit.
-#[derive(Debug)]
-pub struct KafkaJsConsumer {
-    running: Running,
-}
-
-impl KafkaJsConsumer {
-    /// Starts to read a topic where the group is, or its oldest records; ends after `count` records, or when none has
-    /// come for `patience` milliseconds, and commits what it has read.
-    #[must_use]
-    pub fn start(bootstrap_servers: &str, topic: &str, group: &str, count: usize, patience: u32) -> Self {
+impl GroupClient for KafkaJs {
+    fn start_member(
+        &self,
+        bootstrap_servers: &str,
+        topic: &str,
+        group: &str,
+        count: usize,
+        patience: Duration,
+    ) -> RunningMember {
         let mut command = script("consume.js");
-        command.args([bootstrap_servers, topic, group, &count.to_string(), &patience.to_string()]);
-        Self { running: Running::start(&mut command, Vec::new()) }
-    }
-
-    /// Waits for its end.
-    ///
-    /// # Panics
-    /// If it fails.
-    #[must_use]
-    pub fn received(self) -> Vec<Received> {
-        self.running.output().lines().map(read).collect()
+        let (count, patience) = (count.to_string(), patience.as_millis().to_string());
+        command.args([bootstrap_servers, topic, group, &count, &patience]);
+        RunningMember { running: Running::start(&mut command, Vec::new()), read_line: read }
     }
 }
 

@@ -3,8 +3,8 @@
 use super::relay::relay;
 use ottla_client::Compression;
 use ottla_testbroker::TestBroker;
+use ottla_tests::broker::compressions;
 use ottla_tests::clients::{Java, KafkaClient, KafkaJs, Kcat, Ottla};
-use ottla_tests::topics::compressions;
 use tokio::runtime::Runtime;
 
 /// A broker of three nodes on loopback ports.
