@@ -7,4 +7,5 @@ pub mod memory_network;
 pub mod oracle;
 pub mod random;
 pub mod real_kafka;
+pub mod scripted_network;
 pub mod workload;

@@ -49,6 +49,7 @@ struct Record {
     fates: Option<Fates>,
     /// Text that does not arrive at clients as it was sent.
     garbled: Option<String>,
+    mutations: Option<Mutations>,
 }
 
 #[derive(Debug)]
@@ -56,6 +57,12 @@ struct Fates {
     random: u64,
     left: u32,
     most_bytes: u64,
+}
+
+#[derive(Debug)]
+struct Mutations {
+    random: u64,
+    one_in: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +112,16 @@ impl MemoryNetwork {
     /// From now on `text` arrives at clients with its first byte changed, wherever it comes; `None` ends it.
     pub fn garble(&self, text: Option<&str>) {
         self.lock().garbled = text.map(str::to_owned);
+    }
+
+    /// From now on one byte in so many arrives at clients as another one, drawn from `seed`.
+    pub fn mutate(&self, one_in: u64, seed: u64) {
+        self.lock().mutations = Some(Mutations { random: seed, one_in });
+    }
+
+    /// From now on bytes arrive as they were sent.
+    pub fn mend(&self) {
+        self.lock().mutations = None;
     }
 
     /// How many streams were made so far.
@@ -166,6 +183,14 @@ impl Record {
             for at in 0..bytes.len() {
                 if bytes[at..].starts_with(text.as_bytes()) {
                     bytes[at] ^= 1;
+                }
+            }
+        }
+        if let (Direction::ToClient, Some(mutations)) = (direction, &mut self.mutations) {
+            for byte in bytes.iter_mut() {
+                let drawn = splitmix(&mut mutations.random);
+                if drawn % mutations.one_in == 0 {
+                    *byte = (drawn >> 56) as u8;
                 }
             }
         }

@@ -293,8 +293,8 @@ impl Connection {
     fn read_answer(&self, request: &UnderWay, frame: &Bytes) -> Result<Bytes, RequestError> {
         let api = request.api.api().expect("only APIs of the specs are sent");
         let header_version = api.response_header_version(request.version);
-        let (correlation_id, body) =
-            decode_response_header(frame, header_version).map_err(RequestError::Decode)?;
+        let (correlation_id, body) = decode_response_header(frame, header_version)
+            .map_err(|error| not_kafka(&format!("the header of an answer cannot be read: {error}")))?;
         if correlation_id != request.correlation_id {
             let reason =
                 format!("answer {correlation_id} came where {} was expected", request.correlation_id);

@@ -164,7 +164,10 @@ fn usable(snapshot: &ClusterSnapshot, name: &str) -> Option<Arc<Topic>> {
 fn describe(address: &crate::address::Address, error: &RequestError) -> String {
     let text = match error {
         RequestError::Disconnected { reason, .. } => reason.clone(),
-        other => other.to_string(),
+        other => match std::error::Error::source(other) {
+            Some(source) => format!("{other}: {source}"),
+            None => other.to_string(),
+        },
     };
     // What failed to connect names the address already.
     if text.contains(&address.to_string()) { text } else { format!("{address}: {text}") }

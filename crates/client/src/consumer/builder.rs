@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use ottla_core::assignors::{Assignor, RangeAssignor, RoundRobinAssignor};
+use ottla_core::backoff::Backoff;
 use ottla_core::consumer::{Consumed, FetchConfig, Fetcher, OffsetReset, OffsetResetPolicy, TopicPartition};
 use ottla_core::groups::{ClassicGroup, ClassicGroupConfig};
 use ottla_core::random::Jitter;
@@ -213,7 +214,7 @@ impl ConsumerBuilder {
             max_batch_bytes: self.fetch.memory.max(MIN_BATCH_LIMIT),
             close_timeout: api_timeout,
         };
-        let machines = machines(self.fetch, Consumed::new(interval), group, jitter);
+        let machines = machines(self.fetch, Consumed::new(interval), group, backoff, jitter);
         let wanted: BTreeSet<TopicName> =
             self.partitions.iter().map(|partition| partition.topic.clone()).chain(self.topics).collect();
         let mut engine = Engine::new(
@@ -273,6 +274,7 @@ fn machines(
     fetch: FetchConfig,
     consumed: Consumed,
     group: Option<ClassicGroup>,
+    backoff: Backoff,
     mut jitter: Jitter,
 ) -> Machines {
     let policy = fetch.reset_policy;
@@ -282,6 +284,8 @@ fn machines(
         consumed,
         group,
         policy,
+        backoff,
+        jitter,
     }
 }
 

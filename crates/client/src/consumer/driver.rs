@@ -119,7 +119,7 @@ impl Engine {
                     });
                 }
                 ResetAction::RefreshMetadata => todos.push(Todo::RefreshMetadata),
-                ResetAction::Failed(error) => self.errors.push_back(error.into()),
+                ResetAction::Failed(error) => self.errors.push(error),
                 _ => {}
             }
         }
@@ -131,7 +131,7 @@ impl Engine {
                 }
                 FetchAction::Deliver(delivery) => self.on_delivery(delivery),
                 FetchAction::RefreshMetadata => todos.push(Todo::RefreshMetadata),
-                FetchAction::Failed(error) => self.errors.push_back(error.into()),
+                FetchAction::Failed(error) => self.errors.push(error),
                 _ => {}
             }
         }
@@ -178,7 +178,7 @@ impl Engine {
             Action::OffsetsFetched { token, result } => self.on_looked_up(now, token, result),
             Action::Left => self.has_left = true,
             Action::Failed(error) => {
-                self.errors.push_back(ConsumerError::Group(error));
+                self.errors.push(ConsumerError::Group(error));
                 self.has_failed = true;
                 self.has_left |= self.is_closing;
             }

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use ottla_core::assignors::TopicSnapshot;
+use ottla_core::backoff::Backoff;
 use ottla_core::consumer::{
     CommittedLookup, Consumed, Delivery, FetchEpoch, Fetcher, OffsetAndMetadata, OffsetReset,
     OffsetResetPolicy, Positions, TopicPartition,
 };
 use ottla_core::groups::{ClassicGroup, CommittedOffsets, FetchedOffsets, GroupError};
 use ottla_core::metadata::ClusterSnapshot;
+use ottla_core::random::Jitter;
 use ottla_core::request::Token;
 use ottla_core::time::{Instant, Now, earliest};
 use ottla_protocol::records::RecordSet;
@@ -17,7 +19,7 @@ use ottla_protocol::types::TopicName;
 use tokio::sync::oneshot;
 
 use super::batch::Pin;
-use super::error::ConsumerError;
+use super::error::{ConsumerError, ErrorQueue};
 use crate::error::{ClientError, ClientErrorKind};
 
 /// Snapshots in a row without a topic, or without a partition of it, before the application is told: a new topic spreads in a moment.
@@ -34,13 +36,18 @@ pub(super) struct Engine {
     /// Fetched and not handed out yet.
     pub(super) fetched: VecDeque<Fetched>,
     /// For the application.
-    pub(super) errors: VecDeque<ConsumerError>,
+    pub(super) errors: ErrorQueue,
     pub(super) events: VecDeque<Event>,
     /// Partitions that the group wants back and the application may still be working on.
     pub(super) revoking: Option<Vec<TopicPartition>>,
     /// Partitions were lost while the application worked on records of them: its next commit has to fail.
     pub(super) has_lost: bool,
     lookup: Option<(Token, CommittedLookup)>,
+    lookup_failures: u32,
+    /// After a failure: when to ask for committed offsets again.
+    lookup_at: Option<Instant>,
+    backoff: Backoff,
+    jitter: Jitter,
     commits: BTreeMap<Token, Commit>,
     /// What the leader of the group has to know to assign.
     pub(super) topics_to_assign: Option<Vec<TopicName>>,
@@ -96,6 +103,9 @@ pub(super) struct Machines {
     pub(super) consumed: Consumed,
     pub(super) group: Option<ClassicGroup>,
     pub(super) policy: OffsetResetPolicy,
+    /// Between attempts to learn what is committed.
+    pub(super) backoff: Backoff,
+    pub(super) jitter: Jitter,
 }
 
 impl Engine {
@@ -106,7 +116,7 @@ impl Engine {
         max_poll_interval: std::time::Duration,
         now: Instant,
     ) -> Self {
-        let Machines { fetcher, reset, consumed, group, policy } = machines;
+        let Machines { fetcher, reset, consumed, group, policy, backoff, jitter } = machines;
         Self {
             positions: Positions::default(),
             fetcher,
@@ -116,11 +126,15 @@ impl Engine {
             policy,
             snapshot,
             fetched: VecDeque::new(),
-            errors: VecDeque::new(),
+            errors: ErrorQueue::default(),
             events: VecDeque::new(),
             revoking: None,
             has_lost: false,
             lookup: None,
+            lookup_failures: 0,
+            lookup_at: None,
+            backoff,
+            jitter,
             commits: BTreeMap::new(),
             topics_to_assign: None,
             wanted: wanted.into_iter().map(|topic| (topic, 0)).collect(),
@@ -227,9 +241,10 @@ impl Engine {
 
     /// Asks for committed offsets where partitions need them. Without a group, nothing is committed.
     pub(super) fn look_up(&mut self, now: Now) {
-        if self.lookup.is_some() {
+        if self.lookup.is_some() || self.lookup_at.is_some_and(|at| at > now.instant) {
             return;
         }
+        self.lookup_at = None;
         let Some(lookup) = self.positions.poll_lookup() else { return };
         match &mut self.group {
             Some(group) => {
@@ -255,14 +270,26 @@ impl Engine {
             Ok(found) => self.on_found(now, lookup, &found),
             Err(error) => {
                 self.positions.on_lookup_failed(lookup);
-                self.errors.push_back(ConsumerError::Group(error));
+                self.space_lookups(now);
+                self.errors.push(ConsumerError::Group(error));
             }
         }
     }
 
+    /// The positions ask again at once for what they did not get.
+    fn space_lookups(&mut self, now: Now) {
+        self.lookup_at = Some(now.instant + self.backoff.delay(self.lookup_failures, &mut self.jitter));
+        self.lookup_failures = self.lookup_failures.saturating_add(1);
+    }
+
     fn on_found(&mut self, now: Now, lookup: CommittedLookup, found: &FetchedOffsets) {
+        if found.partitions.values().any(Result::is_err) {
+            self.space_lookups(now);
+        } else {
+            self.lookup_failures = 0;
+        }
         let errors = self.positions.on_looked_up(now, lookup, found, self.policy);
-        self.errors.extend(errors.into_iter().map(ConsumerError::from));
+        errors.into_iter().for_each(|error| self.errors.push(error));
     }
 
     /// Where partitions start, for the bookkeeping of commits.
@@ -281,7 +308,7 @@ impl Engine {
             *missing = if known { 0 } else { *missing + 1 };
             if *missing == UNKNOWN_SNAPSHOTS {
                 let kind = ClientErrorKind::UnknownTopic(topic.clone());
-                self.errors.push_back(ConsumerError::Client(ClientError::new(kind)));
+                self.errors.push(ConsumerError::Client(ClientError::new(kind)));
             }
         }
         for (TopicPartition { topic, partition }, missing) in &mut self.named {
@@ -294,7 +321,7 @@ impl Engine {
             if *missing == UNKNOWN_SNAPSHOTS {
                 let (topic, partition) = (topic.clone(), *partition);
                 let kind = ClientErrorKind::UnknownPartition { topic, partition, partitions };
-                self.errors.push_back(ConsumerError::Client(ClientError::new(kind)));
+                self.errors.push(ConsumerError::Client(ClientError::new(kind)));
             }
         }
     }
@@ -330,7 +357,7 @@ impl Engine {
         let commit = self.group.as_ref().and_then(|_| self.consumed.next_timeout());
         let poll = (!self.is_polling && self.group.is_some() && !self.is_closing)
             .then(|| self.polled_at + self.max_poll_interval);
-        [group, fetch, reset, commit, poll].into_iter().fold(None, earliest)
+        [group, fetch, reset, commit, poll, self.lookup_at].into_iter().fold(None, earliest)
     }
 
     /// Time passes.

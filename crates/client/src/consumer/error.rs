@@ -1,5 +1,6 @@
 //! What can go wrong while consuming.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use ottla_core::consumer::{self as machine, TopicPartition};
@@ -8,6 +9,9 @@ use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::records::RecordError;
 
 use crate::error::ClientError;
+
+/// Errors that wait for the application, which may be busy for hours: what goes wrong again and again must not pile up.
+const MAX_ERRORS: usize = 100;
 
 /// Something went wrong in a partition, in the group, or on the way to the cluster.
 #[derive(Clone)]
@@ -104,5 +108,29 @@ impl From<machine::ConsumerError> for ConsumerError {
 impl From<ClientError> for ConsumerError {
     fn from(error: ClientError) -> Self {
         Self::Client(error)
+    }
+}
+
+/// What the application is to be told, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct ErrorQueue {
+    errors: VecDeque<ConsumerError>,
+}
+
+impl ErrorQueue {
+    /// Adds an error. Of too many, the first ones tell how it began, and the last one how it is now.
+    pub(super) fn push(&mut self, error: impl Into<ConsumerError>) {
+        if self.errors.len() == MAX_ERRORS {
+            self.errors.pop_back();
+        }
+        self.errors.push_back(error.into());
+    }
+
+    pub(super) fn pop(&mut self) -> Option<ConsumerError> {
+        self.errors.pop_front()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.errors.is_empty()
     }
 }

@@ -131,7 +131,7 @@ impl Poller {
         if let Some(receiver) = commit {
             // What cannot be committed is read again by whoever gets the partitions; the group goes on regardless.
             if let Err(error) = shared.wait_for_commit(receiver).await {
-                shared.lock().errors.push_back(error);
+                shared.lock().errors.push(error);
             }
         }
         self.listener.on_revoked(partitions);
@@ -197,7 +197,7 @@ impl Engine {
         if let Some(partitions) = &self.revoking {
             return Step::Revoke(partitions.clone());
         }
-        if let Some(error) = self.errors.pop_front() {
+        if let Some(error) = self.errors.pop() {
             return Step::Error(error);
         }
         if self.is_closing || self.has_failed {

@@ -52,6 +52,11 @@ impl ProduceError {
         Self { kind, cause: Some(Cause::Request(error)) }
     }
 
+    /// The producer has no id: nothing was sent, whatever became of the request for one.
+    pub(super) fn no_identity(error: RequestError) -> Self {
+        Self { kind: ProduceErrorKind::Unsendable, cause: Some(Cause::Request(error)) }
+    }
+
     pub(super) fn seal(error: SealError) -> Self {
         Self { kind: ProduceErrorKind::Seal, cause: Some(Cause::Seal(error)) }
     }

@@ -66,7 +66,7 @@ impl<T> Producer<T> {
                 return self.restart_sequences();
             }
             Ok(Err(code)) => ProduceError::broker(code),
-            Err(error) => ProduceError::request(error),
+            Err(error) => ProduceError::no_identity(error),
         };
         if error.is_retriable() {
             let delay: Duration = self.config.backoff.delay(attempts, &mut self.jitter);
@@ -79,7 +79,7 @@ impl<T> Producer<T> {
 
     /// Nothing can be sent any more: what waits fails, what is under way ends by itself.
     pub fn on_client_closed(&mut self) {
-        self.identity = Identity::Refused(ProduceError::request(RequestError::Closed));
+        self.identity = Identity::Refused(ProduceError::no_identity(RequestError::Closed));
     }
 
     /// A sequence is lost: batches that were never sent wait until the rest is resolved and the epoch is bumped.
