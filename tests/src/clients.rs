@@ -1,16 +1,22 @@
 //! Clients that can be put to the same work: ottla and others, for comparison.
 
 mod java;
+mod kafkajs;
 mod kcat;
+mod member;
 mod ottla;
 mod process;
 
-pub use java::{Java, JavaConsumer};
+pub use java::Java;
+pub use kafkajs::KafkaJs;
 pub use kcat::Kcat;
+pub use member::{Member, until};
 pub use ottla::{Ottla, assigned, consume, contents, produce};
 
 use crate::workload::{Content, Received};
 use ottla_protocol::compression::Compression;
+use process::Running;
+use std::time::Duration;
 
 /// A client of Kafka.
 pub trait KafkaClient {
@@ -35,6 +41,41 @@ pub trait KafkaClient {
     /// If they cannot be read.
     fn consume(&self, bootstrap_servers: &str, topic: &str, count: usize) -> Vec<Received>;
 }
+
+/// A client whose consumers can be members of a group.
+pub trait GroupClient: KafkaClient {
+    /// Starts a consumer, which reads a topic from where the group is, or from its oldest record. It ends after `count`
+    /// records, or when none has come for `patience`, and then commits what it has read.
+    fn start_member(
+        &self,
+        bootstrap_servers: &str,
+        topic: &str,
+        group: &str,
+        count: usize,
+        patience: Duration,
+    ) -> RunningMember;
+}
+
+/// A consumer that runs as a program of its own. Dropping it ends it, without a commit.
+#[derive(Debug)]
+pub struct RunningMember {
+    running: Running,
+    read_line: fn(&str) -> Received,
+}
+
+impl RunningMember {
+    /// Waits for its end, and returns what it has read.
+    ///
+    /// # Panics
+    /// If it fails.
+    #[must_use]
+    pub fn received(self) -> Vec<Received> {
+        self.running.output().lines().map(self.read_line).collect()
+    }
+}
+
+/// How long a consumer that knows what it waits for does so.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn tab_separated<const FIELDS: usize>(line: &str) -> [&str; FIELDS] {
     let fields: Vec<&str> = line.split('\t').collect();

@@ -1,11 +1,11 @@
 //! Cross-layer tests, and what several of them need: clusters to test on, records to send, and other clients to
 //! compare with.
 
+pub mod broker;
 pub mod clients;
 pub mod memory_network;
 pub mod oracle;
 pub mod random;
 pub mod real_kafka;
 pub mod scripted_network;
-pub mod topics;
 pub mod workload;

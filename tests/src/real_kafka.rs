@@ -1,6 +1,6 @@
 //! Where a real Apache Kafka is: `cargo xtask test` starts one broker and a cluster of three, and says where.
 
-use crate::topics::{self, NewTopic};
+use crate::broker::{NewTopic, create_topic};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -41,7 +41,7 @@ impl RealKafka {
     pub fn topic_with(&self, rule: &str, partitions: i32, configs: &[(&str, &str)]) -> String {
         let name = unique(rule);
         let topic = NewTopic { name: &name, partitions, replicas: self.nodes, configs };
-        topics::create(&self.bootstrap_servers, &topic);
+        create_topic(&self.bootstrap_servers, &topic);
         name
     }
 }

@@ -3,8 +3,12 @@
 //! The other clients are programs: Java's console clients, kcat (librdkafka) and KafkaJS. `cargo xtask test` fetches
 //! what it can, leaves out what is not installed and says so, and with `CI=true` fails instead.
 
+#[path = "interop/groups.rs"]
+mod groups;
 #[path = "interop/on_kafka.rs"]
 mod on_kafka;
+#[path = "interop/on_testbroker.rs"]
+mod on_testbroker;
 #[path = "interop/partitions.rs"]
 mod partitions;
 #[path = "interop/relay.rs"]

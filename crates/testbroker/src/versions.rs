@@ -43,6 +43,15 @@ pub(crate) fn served(mask: &VersionMask) -> impl Iterator<Item = (ApiKey, Versio
     })
 }
 
+/// What ApiVersions says of an API of which `served` is served. Of Produce, as Kafka 4 does, it lists the oldest
+/// versions too: without them librdkafka compresses with neither gzip nor snappy (KAFKA-18659).
+pub(crate) fn listed(mask: &VersionMask, key: ApiKey, served: VersionRange) -> VersionRange {
+    match key {
+        ApiKey::PRODUCE => VersionRange::new(mask.get(&key).map_or(0, |mask| mask.min), served.max),
+        _ => served,
+    }
+}
+
 /// Whether `version` of `key` is served under a mask.
 pub(crate) fn is_served(mask: &VersionMask, key: ApiKey, version: i16) -> bool {
     served(mask).any(|(served, versions)| served == key && versions.contains(version))

@@ -86,6 +86,22 @@ fn what_is_not_served_closes_the_connection() {
     assert_eq!((row.min_version, row.max_version), (0, 11));
 }
 
+/// librdkafka compresses with gzip and snappy only where it finds these versions; Kafka 4 names them and does not serve
+/// them (KAFKA-18659).
+#[test]
+fn produce_is_listed_from_version_0_and_served_from_3() {
+    let mut rig = Rig::new(Cluster::builder());
+    let connection = rig.connect(1);
+    let response = rig.call(connection, 0, &ApiVersionsRequest::default());
+    let row = response.api_keys.iter().find(|row| row.api_key == ApiKey::PRODUCE.0).expect("served");
+    assert_eq!((row.min_version, row.max_version), (0, 13));
+    // Acks, timeout and no topics.
+    let frame = Bytes::from_static(&[0, 0, 0, 2, 0, 0, 0, 5, 0, 1, b'x', 0, 1, 0, 0, 0, 9, 0, 0, 0, 0]);
+    rig.cluster.handle(rig.now, connection, frame);
+    let Some(Action::Close(_, reason)) = rig.cluster.poll_action() else { panic!("no answer") };
+    assert_eq!(reason, CloseReason::Unsupported(ApiKey::PRODUCE, 2));
+}
+
 #[test]
 fn metadata_knows_all_none_and_topics_that_are_made_on_the_way() {
     let mut rig = Rig::new(Cluster::builder().nodes(3).num_partitions(4));

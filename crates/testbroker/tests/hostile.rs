@@ -85,7 +85,8 @@ fn every_version_that_is_offered_is_answered() {
     let count = served(&mut rig).len();
     fn check<R: Request>(rig: &mut Rig) {
         let row = served(rig).into_iter().find(|row| row.0 == R::API_KEY.0).expect("served");
-        for version in row.1..=row.2 {
+        // Versions of Produce that no spec has are listed for librdkafka's sake, and not served.
+        for version in row.1.max(R::VERSIONS.min)..=row.2 {
             let connection = rig.connect(1);
             let sent = rig.send(connection, version, &R::default());
             // The answer is decoded in that version to its last byte.

@@ -1,17 +1,15 @@
 //! Apache Kafka's own console clients.
 
 use super::process::Running;
-use super::{KafkaClient, tab_separated};
-use crate::real_kafka::required;
+use super::{GroupClient, KafkaClient, PATIENCE, RunningMember, tab_separated};
+use crate::real_kafka::{required, unique};
 use crate::workload::{Content, Received};
 use ottla_protocol::compression::Compression;
 use std::process::Command;
+use std::time::Duration;
 
 /// What stands for null where it could be taken for text.
 const NULL: &str = "<null>";
-
-/// How long the console consumer waits for the next record before it gives up, in milliseconds.
-const PATIENCE: &str = "20000";
 
 /// The console producer and consumer of the pinned release.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,56 +45,32 @@ impl KafkaClient for Java {
     }
 
     fn consume(&self, bootstrap_servers: &str, topic: &str, count: usize) -> Vec<Received> {
-        let consumer = JavaConsumer::start(bootstrap_servers, topic, None, count);
-        let received = consumer.received();
+        let group = unique("java");
+        let received = self.start_member(bootstrap_servers, topic, &group, count, PATIENCE).received();
         assert_eq!(received.len(), count, "records that java read");
         received
     }
 }
 
-/// A console consumer that runs. Dropping it ends it, without a commit.
-#[derive(Debug)]
-pub struct JavaConsumer {
-    running: Running,
-}
-
-impl JavaConsumer {
-    /// Starts to read a topic's oldest records, in a group or in one that is made up; ends after `count` records, or
-    /// when none has come for 20 s, and commits what it has read.
-    #[must_use]
-    pub fn start(bootstrap_servers: &str, topic: &str, group: Option<&str>, count: usize) -> Self {
-        Self::start_with_patience(bootstrap_servers, topic, group, count, PATIENCE)
-    }
-
-    /// Likewise, with another time to wait for the next record, in milliseconds.
-    #[must_use]
-    pub fn start_with_patience(
+impl GroupClient for Java {
+    fn start_member(
+        &self,
         bootstrap_servers: &str,
         topic: &str,
-        group: Option<&str>,
+        group: &str,
         count: usize,
-        patience: &str,
-    ) -> Self {
+        patience: Duration,
+    ) -> RunningMember {
         let mut command = tool("consumer.ConsoleConsumer");
-        command.args(["--bootstrap-server", bootstrap_servers, "--topic", topic, "--from-beginning"]);
-        command.args(["--max-messages", &count.to_string(), "--timeout-ms", patience]);
-        if let Some(group) = group {
-            command.args(["--group", group]);
-        }
+        command.args(["--bootstrap-server", bootstrap_servers, "--topic", topic, "--group", group]);
+        command.args(["--from-beginning", "--max-messages", &count.to_string()]);
+        command.args(["--timeout-ms", &patience.as_millis().to_string()]);
+        command.args(["--command-property", "heartbeat.interval.ms=300"]);
         for printed in ["timestamp", "partition", "offset", "headers", "key", "value"] {
             command.args(["--formatter-property", &format!("print.{printed}=true")]);
         }
         command.args(["--formatter-property", &format!("null.literal={NULL}")]);
-        Self { running: Running::start(&mut command, Vec::new()) }
-    }
-
-    /// Waits for its end.
-    ///
-    /// # Panics
-    /// If it fails.
-    #[must_use]
-    pub fn received(self) -> Vec<Received> {
-        self.running.output().lines().map(read).collect()
+        RunningMember { running: Running::start(&mut command, Vec::new()), read_line: read }
     }
 }
 
@@ -104,6 +78,8 @@ fn tool(class: &str) -> Command {
     let mut command = Command::new("java");
     // Short-lived: what the second compiler gains it costs at the start.
     command.args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8"]);
+    // The log goes to standard output, where the records are; it holds an error when the consumer's patience ends.
+    command.args(["-Dlog4j2.level=OFF", "-Dlog4j2.statusLoggerLevel=OFF"]);
     command.args(["-cp", &format!("{}/*", required("OTTLA_TEST_JAVA_LIBS"))]);
     command.arg(format!("org.apache.kafka.tools.{class}"));
     command

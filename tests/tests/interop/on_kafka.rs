@@ -2,9 +2,9 @@
 
 use super::relay::relay;
 use ottla_client::Compression;
+use ottla_tests::broker::compressions;
 use ottla_tests::clients::{Java, KafkaClient, Kcat, Ottla};
 use ottla_tests::real_kafka::RealKafka;
-use ottla_tests::topics::compressions;
 
 fn check(sender: &dyn KafkaClient, reader: &dyn KafkaClient, compression: Compression) {
     let kafka = RealKafka::one();

@@ -3,15 +3,12 @@
 use ottla_client::{
     Client, Consumer, ConsumerBuilder, Offset, OffsetAndMetadata, OffsetReset, Producer, TopicPartition,
 };
-use ottla_tests::clients::{consume, contents, produce};
+use ottla_tests::clients::{Member, consume, produce, until};
 use ottla_tests::real_kafka::{RealKafka, unique};
-use ottla_tests::workload::{Content, Received, check, check_sorted, keyed};
+use ottla_tests::workload::{Content, check, check_sorted, keyed};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::timeout;
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// Longer than any record takes to arrive that is there already.
 const QUIET: Duration = Duration::from_secs(2);
@@ -100,24 +97,21 @@ async fn a_member_that_leaves_is_replaced_and_nothing_is_read_twice() {
     for kafka in [RealKafka::one(), RealKafka::three()] {
         let scene = Scene::new(&kafka, "handover", 6).await;
         let sent = keyed(9_000);
-        let (staying, leaving) = (Member::join(&scene, "stays"), Member::join(&scene, "leaves"));
+        let (staying, leaving) = (Member::join(scene.member()), Member::join(scene.member()));
         until("both have three partitions", || staying.partitions() == 3 && leaving.partitions() == 3).await;
         scene.send(&sent[..3_000]).await;
         until("all is read", || staying.count() + leaving.count() >= 3_000).await;
         assert!(staying.count() > 0 && leaving.count() > 0, "both have read");
 
         // More comes in the middle of the handover.
-        let (_, ()) = tokio::join!(scene.send(&sent[3_000..6_000]), leaving.leave());
+        let ((), left_with) = tokio::join!(scene.send(&sent[3_000..6_000]), leaving.leave());
         until("one has all partitions", || staying.partitions() == 6).await;
         scene.send(&sent[6_000..]).await;
-        until("all is read", || staying.count() + leaving.count() >= 9_000).await;
+        until("all is read", || staying.count() + left_with.len() >= 9_000).await;
         tokio::time::sleep(QUIET).await;
-        let mut received = leaving.received();
-        let left_with = received.len();
-        received.extend(staying.received());
-        assert_eq!(received.len(), 9_000, "{left_with} of them by the one that left");
+        let received = [left_with, staying.leave().await].concat();
+        assert_eq!(received.len(), 9_000);
         check_sorted(&sent, received);
-        staying.leave().await;
     }
 }
 
@@ -126,11 +120,11 @@ async fn a_member_that_leaves_is_replaced_and_nothing_is_read_twice() {
 async fn a_member_that_joins_takes_its_share_and_nothing_is_read_twice() {
     let scene = Scene::new(&RealKafka::three(), "joining", 6).await;
     let sent = keyed(20_000);
-    let first = Member::join(&scene, "first");
+    let first = Member::join(scene.member());
     until("one has all partitions", || first.partitions() == 6).await;
     let joining = async {
         until("the first has begun", || first.count() > 0).await;
-        Member::join(&scene, "second")
+        Member::join(scene.member())
     };
     let ((), second) = tokio::join!(scene.send(&sent[..10_000]), joining);
     until("both have three partitions", || first.partitions() == 3 && second.partitions() == 3).await;
@@ -138,57 +132,6 @@ async fn a_member_that_joins_takes_its_share_and_nothing_is_read_twice() {
     until("all is read", || first.count() + second.count() >= 20_000).await;
     tokio::time::sleep(QUIET).await;
     assert!(second.count() > 0, "the second has read");
-    let received = [first.received(), second.received()].concat();
-    check_sorted(&sent, received);
-    tokio::join!(first.leave(), second.leave());
-}
-
-/// A consumer on a task, with what it has read.
-struct Member {
-    name: &'static str,
-    consumer: Arc<Consumer>,
-    received: Arc<Mutex<Vec<Received>>>,
-    task: Mutex<Option<tokio::task::JoinHandle<()>>>,
-}
-
-impl Member {
-    fn join(scene: &Scene, name: &'static str) -> Self {
-        let consumer = Arc::new(scene.member().build().expect("a consumer"));
-        let received = Arc::new(Mutex::new(Vec::new()));
-        let task = tokio::spawn(Self::run(Arc::clone(&consumer), Arc::clone(&received)));
-        Self { name, consumer, received, task: Mutex::new(Some(task)) }
-    }
-
-    async fn run(consumer: Arc<Consumer>, received: Arc<Mutex<Vec<Received>>>) {
-        while let Some(batch) = consumer.next_batch().await.expect("no error") {
-            received.lock().expect("nobody panics with it").extend(contents(&batch));
-        }
-    }
-
-    fn partitions(&self) -> usize {
-        self.consumer.assignment().len()
-    }
-
-    fn count(&self) -> usize {
-        self.received.lock().expect("nobody panics with it").len()
-    }
-
-    fn received(&self) -> Vec<Received> {
-        self.received.lock().expect("nobody panics with it").clone()
-    }
-
-    async fn leave(&self) {
-        self.consumer.close().await.unwrap_or_else(|error| panic!("{}: {error}", self.name));
-        let task = self.task.lock().expect("nobody panics with it").take().expect("leaves once");
-        task.await.expect("the member read to its end");
-    }
-}
-
-async fn until(what: &str, holds: impl Fn() -> bool) {
-    let polling = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(LIMIT, polling).await.unwrap_or_else(|_| panic!("not after {LIMIT:?}: {what}"));
+    let (first, second) = tokio::join!(first.leave(), second.leave());
+    check_sorted(&sent, [first, second].concat());
 }

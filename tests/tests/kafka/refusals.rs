@@ -2,8 +2,8 @@
 
 use ottla_client::{Client, ClientBuilder, ClientErrorKind, ProduceErrorKind, Record, SendError};
 use ottla_protocol::error_code::ErrorCode;
+use ottla_tests::broker::topic_exists;
 use ottla_tests::real_kafka::{RealKafka, unique};
-use ottla_tests::topics;
 use std::time::Duration;
 
 async fn connect(change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
@@ -20,7 +20,7 @@ async fn an_unknown_topic_is_named_and_not_created() {
     let error = producer.send(Record::to(&topic).value("lost")).await.expect_err("there is no such topic");
     let SendError::Client(error) = error else { panic!("{error}") };
     assert_eq!(error.kind(), &ClientErrorKind::UnknownTopic(topic.as_str().into()));
-    assert!(!topics::exists(RealKafka::one().bootstrap_servers(), &topic));
+    assert!(!topic_exists(RealKafka::one().bootstrap_servers(), &topic));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,7 +31,7 @@ async fn an_unknown_topic_is_created_where_that_is_allowed() {
     let producer = client.producer().build().expect("a producer");
     let sent = producer.send(Record::to(&topic).value("first")).await.expect("the broker creates the topic");
     assert_eq!((sent.partition, sent.offset), (0, Some(0)));
-    assert!(topics::exists(RealKafka::one().bootstrap_servers(), &topic));
+    assert!(topic_exists(RealKafka::one().bootstrap_servers(), &topic));
 }
 
 #[tokio::test(flavor = "multi_thread")]

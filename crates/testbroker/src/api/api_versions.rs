@@ -25,8 +25,9 @@ pub(crate) fn handle(
         response.error_code = ErrorCode::INVALID_REQUEST.0;
         return Answer::Now(response);
     }
+    let mask = &cluster.settings.version_mask;
     response.api_keys =
-        versions::served(&cluster.settings.version_mask).map(|(key, range)| row(key, range)).collect();
+        versions::served(mask).map(|(key, range)| row(key, versions::listed(mask, key, range))).collect();
     Answer::Now(response)
 }
 

@@ -1,5 +1,6 @@
-//! Creating topics, waiting for them and looking at their batches, over a socket of its own: tests of a client should not prepare themselves
-//! with that client. Not an admin client: three requests in fixed versions that every broker since Kafka 2.8 has.
+//! Brokers as tests see them over a socket of their own, since tests of a client should not prepare themselves with
+//! that client: topics are made and waited for, batches and groups looked at. Not an admin client: a few requests in
+//! fixed versions that every broker since Kafka 2.8 has.
 
 use bytes::{Bytes, BytesMut};
 use ottla_protocol::compression::Compression;
@@ -8,6 +9,7 @@ use ottla_protocol::message::{Message, Request};
 use ottla_protocol::messages::create_topics_request::{
     CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
+use ottla_protocol::messages::describe_groups_request::DescribeGroupsRequest;
 use ottla_protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use ottla_protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use ottla_protocol::messages::metadata_response::MetadataResponse;
@@ -36,7 +38,7 @@ pub struct NewTopic<'a> {
 ///
 /// # Panics
 /// If the cluster does not do it.
-pub fn create(bootstrap_servers: &str, topic: &NewTopic<'_>) {
+pub fn create_topic(bootstrap_servers: &str, topic: &NewTopic<'_>) {
     let mut creatable = CreatableTopic::default();
     creatable.name = topic.name.into();
     creatable.num_partitions = topic.partitions;
@@ -61,16 +63,16 @@ pub fn create(bootstrap_servers: &str, topic: &NewTopic<'_>) {
 /// # Panics
 /// If no broker answers.
 #[must_use]
-pub fn exists(bootstrap_servers: &str, name: &str) -> bool {
+pub fn topic_exists(bootstrap_servers: &str, name: &str) -> bool {
     let first = bootstrap_servers.split(',').next().expect("an address");
     let response = describe(&mut Peer::connect(first), name);
     response.topics[0].error_code == 0
 }
 
-/// The compressions of the first batches of a topic's first partition, which the first broker leads.
+/// The compressions of the first batches of a topic's first partition.
 ///
 /// # Panics
-/// If the broker does not answer.
+/// If no broker has them.
 #[must_use]
 pub fn compressions(bootstrap_servers: &str, name: &str) -> BTreeSet<Compression> {
     let mut partition = FetchPartition::default();
@@ -81,13 +83,35 @@ pub fn compressions(bootstrap_servers: &str, name: &str) -> BTreeSet<Compression
     let mut request = FetchRequest::default();
     request.max_bytes = 1 << 20;
     request.topics.push(topic);
-    let first = bootstrap_servers.split(',').next().expect("an address");
-    let mut response = Peer::connect(first).ask(&request, 12);
-    let answer = response.responses[0].partitions.remove(0);
-    assert_eq!(answer.error_code, 0, "cannot fetch from {name}");
+    let answers = bootstrap_servers.split(',').map(|address| {
+        let mut response = Peer::connect(address).ask(&request, 12);
+        response.responses[0].partitions.remove(0)
+    });
+    let mut leaders = answers.filter(|answer| answer.error_code == 0);
+    let answer = leaders.next().unwrap_or_else(|| panic!("nobody leads {name}"));
     let batches = RecordSet::new(answer.records.unwrap_or_default());
     let compression = |batch: Batch| Compression::from_id(batch.attributes().compression_id());
     batches.map(|batch| compression(batch.expect("a whole batch")).expect("a known compression")).collect()
+}
+
+/// Waits until a group has exactly so many members and none is on its way, on a cluster of one broker.
+///
+/// # Panics
+/// If that takes too long.
+pub fn wait_for_members(bootstrap_servers: &str, group: &str, count: usize) {
+    let mut request = DescribeGroupsRequest::default();
+    request.groups.push(group.into());
+    let mut peer = Peer::connect(bootstrap_servers);
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let found = peer.ask(&request, 5).groups.remove(0);
+        if found.group_state == *"Stable" && found.members.len() == count {
+            return;
+        }
+        let (state, members) = (&found.group_state, found.members.len());
+        assert!(Instant::now() < deadline, "{group} is {state} with {members} members after {LIMIT:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn wait_for(bootstrap_servers: &str, name: &str, partitions: i32) {
