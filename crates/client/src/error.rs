@@ -9,7 +9,7 @@ use ottla_protocol::types::TopicName;
 use crate::config::ConfigError;
 
 /// An operation of the client failed.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ClientError {
     kind: ClientErrorKind,
     source: Option<RequestError>,
@@ -118,6 +118,19 @@ impl fmt::Display for ClientError {
             },
             ClientErrorKind::Closed => f.write_str("the client is closed"),
         }
+    }
+}
+
+/// What a program prints whose `main` returns the error: the text and its causes.
+impl fmt::Debug for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use ottla_core::producer::{self as machine, RecordParts, Refusal};
 use ottla_core::time::{Instant, Now};
 use tokio::sync::Notify;
+use tokio::task::coop::consume_budget;
 use tokio::time::timeout_at;
 
 use crate::client::Client;
@@ -59,6 +60,8 @@ pub(crate) struct Shared {
 struct State {
     machine: machine::Producer<Arc<BatchState>>,
     topics: Topics,
+    /// When the monotonic clock started, on the wall clock; the driver keeps it true.
+    unix_start_ms: i64,
     /// All handles are gone: the driver ends when everything is resolved.
     abandoned: bool,
     /// Records are refused.
@@ -79,9 +82,10 @@ impl Producer {
         topics: Topics,
         settings: ProducerSettings,
     ) -> Self {
-        let state = Mutex::new(State { machine, topics, abandoned: false, closed: false });
+        let state = Mutex::new(State { machine, topics, unix_start_ms: 0, abandoned: false, closed: false });
         let shared =
             Arc::new(Shared { client, state, work: Notify::new(), progress: Notify::new(), settings });
+        shared.read_wall_clock();
         Driver::spawn(Arc::clone(&shared));
         let alive = Arc::new(Alive { shared: Arc::clone(&shared) });
         Self { shared, _alive: alive }
@@ -108,6 +112,8 @@ impl Producer {
     /// # Cancel safety
     /// Dropping the future leaves the record unqueued.
     pub async fn enqueue(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+        // A loop of calls that never wait would keep the producer's own task from running on a single thread.
+        consume_budget().await;
         let refused = match self.shared.append(&record) {
             Ok(delivery) => return Ok(delivery),
             Err(refused) => refused,
@@ -197,8 +203,10 @@ impl Producer {
 impl Shared {
     /// Appends a record to its batch. This is the hot path: one lock, no wait, no allocation but for a new batch.
     fn append(&self, record: &Record<'_>) -> Result<Delivery, TrySendError> {
-        let now = self.client.shared.pool.clock().now();
+        // One look at a clock: two were measured to be a fifth of all that producing costs.
+        let instant = self.client.shared.pool.clock().instant();
         let mut state = self.lock();
+        let now = Now { instant, unix_ms: state.unix_start_ms + millis(instant) };
         if state.closed {
             return Err(TrySendError::Refused(SendError::Closed));
         }
@@ -228,6 +236,16 @@ impl Shared {
     fn now(&self) -> Now {
         self.client.shared.pool.clock().now()
     }
+
+    /// Takes over what the wall clock shows.
+    fn read_wall_clock(&self) {
+        let now = self.now();
+        self.lock().unix_start_ms = now.unix_ms - millis(now.instant);
+    }
+}
+
+fn millis(instant: Instant) -> i64 {
+    i64::try_from(instant.since_start().as_millis()).unwrap_or(i64::MAX)
 }
 
 fn refuse(refusal: Refusal) -> TrySendError {

@@ -3,6 +3,8 @@
 
 mod commit;
 mod consume;
+mod faults;
 mod group;
+mod lifecycle;
 mod produce;
 mod world;

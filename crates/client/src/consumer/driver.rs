@@ -21,7 +21,7 @@ use ottla_transport::{Reply, SendOptions};
 use tokio::time::sleep_until;
 
 use super::Shared;
-use super::engine::{Engine, Event};
+use super::engine::{CommitDone, Engine, Event};
 use super::error::ConsumerError;
 use crate::client::{Lane, Peer};
 
@@ -33,11 +33,13 @@ enum Todo {
     FindCoordinator { token: Token },
     RefreshMetadata,
     Want(BTreeSet<TopicName>),
+    CommitDone(CommitDone),
 }
 
 pub(super) fn spawn(shared: Arc<Shared>) {
     tokio::spawn(async move {
         run(&shared).await;
+        shared.lock().end();
         shared.client.shared.pool.forget(shared.owner);
         // Whoever waits for something sees that it is over.
         shared.ready.notify_one();
@@ -60,7 +62,8 @@ async fn run(shared: &Arc<Shared>) {
             () = shared.work.notified() => {}
             changed = snapshots.changed() => {
                 if changed.is_err() {
-                    return close(shared);
+                    // The client is closed: nothing will come any more.
+                    return;
                 }
                 let snapshot = Arc::clone(&snapshots.borrow_and_update());
                 shared.lock().on_snapshot(shared.now(), snapshot);
@@ -68,13 +71,6 @@ async fn run(shared: &Arc<Shared>) {
             () = timer => {}
         }
     }
-}
-
-/// The client is closed: nothing will come any more.
-fn close(shared: &Shared) {
-    let mut engine = shared.lock();
-    engine.is_closing = true;
-    engine.has_left = true;
 }
 
 /// Does everything that is due, and says when to come back.
@@ -166,6 +162,7 @@ impl Engine {
             }
             Action::Lost { partitions } => {
                 self.revoking = None;
+                self.has_lost |= !self.is_polling && self.consumed.has_unfinished(&partitions);
                 self.give_up(&partitions);
                 self.events.push_back(Event::Lost(partitions));
             }
@@ -175,7 +172,9 @@ impl Engine {
                 todos.push(Todo::Want(topics));
                 self.events.push_back(Event::Assigned(added));
             }
-            Action::Committed { token, result } => self.on_committed(token, result),
+            Action::Committed { token, result } => {
+                todos.extend(self.on_committed(token, result).map(Todo::CommitDone));
+            }
             Action::OffsetsFetched { token, result } => self.on_looked_up(now, token, result),
             Action::Left => self.has_left = true,
             Action::Failed(error) => {
@@ -257,6 +256,8 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
         Todo::FindCoordinator { token } => find_coordinator(shared, token, group_id, attempt),
         Todo::RefreshMetadata => client.metadata.refresh(),
         Todo::Want(topics) => client.metadata.want(&topics),
+        // Whoever asked may have given up.
+        Todo::CommitDone(CommitDone { waiter, outcome }) => _ = waiter.send(outcome),
     }
 }
 

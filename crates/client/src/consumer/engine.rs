@@ -38,6 +38,8 @@ pub(super) struct Engine {
     pub(super) events: VecDeque<Event>,
     /// Partitions that the group wants back and the application may still be working on.
     pub(super) revoking: Option<Vec<TopicPartition>>,
+    /// Partitions were lost while the application worked on records of them: its next commit has to fail.
+    pub(super) has_lost: bool,
     lookup: Option<(Token, CommittedLookup)>,
     commits: BTreeMap<Token, Commit>,
     /// What the leader of the group has to know to assign.
@@ -73,6 +75,12 @@ pub(super) struct Fetched {
     /// Its share of the fetch memory, once batches have been taken from it.
     pub(super) pin: Option<Arc<Pin>>,
     pub(super) batches: RecordSet,
+}
+
+/// What whoever waits for a commit is to be told.
+pub(super) struct CommitDone {
+    pub(super) waiter: oneshot::Sender<Result<(), ConsumerError>>,
+    pub(super) outcome: Result<(), ConsumerError>,
 }
 
 /// Something that the application's listener is told.
@@ -111,6 +119,7 @@ impl Engine {
             errors: VecDeque::new(),
             events: VecDeque::new(),
             revoking: None,
+            has_lost: false,
             lookup: None,
             commits: BTreeMap::new(),
             topics_to_assign: None,
@@ -160,6 +169,12 @@ impl Engine {
         offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
     ) -> Result<oneshot::Receiver<Result<(), ConsumerError>>, ConsumerError> {
         let group = self.group.as_mut().ok_or(ConsumerError::NoGroup)?;
+        if self.has_left {
+            return Err(ConsumerError::Closed);
+        }
+        if std::mem::take(&mut self.has_lost) {
+            return Err(ConsumerError::Group(group.not_member()));
+        }
         let (sender, receiver) = oneshot::channel();
         if offsets.is_empty() {
             // Nobody waits for it yet, so it cannot fail.
@@ -183,8 +198,13 @@ impl Engine {
         }
     }
 
-    pub(super) fn on_committed(&mut self, token: Token, result: Result<CommittedOffsets, GroupError>) {
-        let Some(Commit { offsets, waiter }) = self.commits.remove(&token) else { return };
+    /// A commit is done. What comes back is to be told once the lock is released.
+    pub(super) fn on_committed(
+        &mut self,
+        token: Token,
+        result: Result<CommittedOffsets, GroupError>,
+    ) -> Option<CommitDone> {
+        let Commit { offsets, waiter } = self.commits.remove(&token)?;
         let mut outcome = Ok(());
         match result {
             Ok(committed) => {
@@ -198,12 +218,11 @@ impl Engine {
             }
             Err(error) => outcome = Err(ConsumerError::Group(error)),
         }
-        match waiter {
-            // Whoever asked may have given up.
-            Some(waiter) => _ = waiter.send(outcome),
+        if waiter.is_none() {
             // What did not succeed is committed with the next interval.
-            None => self.consumed.on_commit_ended(),
+            self.consumed.on_commit_ended();
         }
+        waiter.map(|waiter| CommitDone { waiter, outcome })
     }
 
     /// Asks for committed offsets where partitions need them. Without a group, nothing is committed.
@@ -294,6 +313,13 @@ impl Engine {
             Some(group) if !self.has_failed => group.leave(now),
             _ => self.has_left = true,
         }
+    }
+
+    /// The driver ends: nothing happens from here on, so nobody may wait.
+    pub(super) fn end(&mut self) {
+        self.is_closing = true;
+        self.has_left = true;
+        self.commits.clear();
     }
 
     /// When the machines want to be looked at again.

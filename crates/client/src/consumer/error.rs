@@ -10,7 +10,7 @@ use ottla_protocol::records::RecordError;
 use crate::error::ClientError;
 
 /// Something went wrong in a partition, in the group, or on the way to the cluster.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ConsumerError {
     /// The cluster, or a topic in it.
@@ -67,6 +67,19 @@ impl fmt::Display for ConsumerError {
             Self::NoGroup => f.write_str("a consumer without a group cannot commit"),
             Self::Closed => f.write_str("the consumer is closed"),
         }
+    }
+}
+
+/// What a program prints whose `main` returns the error: the text and its causes.
+impl fmt::Debug for ConsumerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 

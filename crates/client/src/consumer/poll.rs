@@ -170,6 +170,8 @@ impl<'a> Polling<'a> {
         let now = shared.now();
         let mut engine = shared.lock();
         engine.is_polling = true;
+        // The listener is told of what was lost, and what comes from here on can be committed.
+        engine.has_lost = false;
         engine.consumed.on_poll();
         if let Some(group) = &mut engine.group {
             group.on_poll(now);

@@ -31,7 +31,7 @@ pub(super) struct Driver {
     shared: Arc<Shared>,
     compressor: Compressor,
     snapshots: watch::Receiver<Arc<ClusterSnapshot>>,
-    client_is_closed: bool,
+    client_closed: bool,
     /// Moves to another broker when one does not answer.
     attempt: usize,
 }
@@ -39,8 +39,8 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn spawn(shared: Arc<Shared>) {
         let snapshots = shared.client.shared.metadata.watch();
-        let driver =
-            Driver { shared, compressor: Compressor::new(), snapshots, client_is_closed: false, attempt: 0 };
+        let compressor = Compressor::new();
+        let driver = Driver { shared, compressor, snapshots, client_closed: false, attempt: 0 };
         tokio::spawn(driver.run());
     }
 
@@ -56,10 +56,12 @@ impl Driver {
             tokio::select! {
                 biased;
                 () = self.shared.work.notified() => {}
-                changed = self.snapshots.changed(), if !self.client_is_closed => match changed {
+                changed = self.snapshots.changed(), if !self.client_closed => match changed {
                     Ok(()) => self.take_snapshot(),
-                    // Leaders no longer change, and requests fail by themselves.
-                    Err(_) => self.client_is_closed = true,
+                    Err(_) => {
+                        self.client_closed = true;
+                        self.shared.lock().machine.on_client_closed();
+                    }
                 },
                 () = timer => {}
             }
@@ -81,6 +83,7 @@ impl Driver {
 
     /// Does everything that is due, and says when to come back.
     fn perform(&mut self) -> Option<Instant> {
+        self.shared.read_wall_clock();
         loop {
             let now = self.shared.now().instant;
             let action = {

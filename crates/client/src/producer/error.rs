@@ -9,7 +9,7 @@ use ottla_protocol::types::TopicName;
 use crate::error::ClientError;
 
 /// A record was not written, or not certainly.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SendError {
     /// The record alone is larger than `max.request.size`.
@@ -69,6 +69,19 @@ impl fmt::Display for SendError {
             Self::NotDelivered { topic, partition, error } => write!(f, "{topic}-{partition}: {error}"),
             Self::Closed => f.write_str("the producer is closed"),
         }
+    }
+}
+
+/// What a program prints whose `main` returns the error: the text and its causes.
+impl fmt::Debug for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 

@@ -116,6 +116,13 @@ impl Consumed {
         offsets
     }
 
+    /// Whether something of these partitions was handed out that is not committed.
+    pub fn has_unfinished(&self, partitions: &[TopicPartition]) -> bool {
+        let progress = |partition| self.partitions.get(partition);
+        let unfinished = |progress: &Progress| progress.committed != Some(progress.handed_out.offset);
+        partitions.iter().filter_map(progress).any(unfinished)
+    }
+
     /// What to commit now because the interval is over; answered by [`on_committed`](Self::on_committed) and
     /// [`on_commit_ended`](Self::on_commit_ended). One at a time.
     pub fn poll_commit(&mut self, now: Now) -> Option<BTreeMap<TopicPartition, OffsetAndMetadata>> {
@@ -245,6 +252,7 @@ mod tests {
         consumed.on_handed_out(&t(0), Offset(6), None);
         consumed.on_poll();
         assert_eq!(consumed.uncommitted(Some(&[t(0)])).len(), 1);
+        assert!(consumed.has_unfinished(&[t(0)]) && !consumed.has_unfinished(&[t(1)]));
         assert!(consumed.uncommitted(Some(&[t(1)])).is_empty());
         consumed.revoke(&[t(0)]);
         consumed.on_handed_out(&t(0), Offset(7), None);

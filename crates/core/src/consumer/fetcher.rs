@@ -191,6 +191,8 @@ impl Fetcher {
         let mut leaderless = false;
         // All brokers that partitions are read from, with what may be asked of them.
         let mut nodes: BTreeMap<NodeId, Vec<Candidate<'_>>> = BTreeMap::new();
+        // Brokers of which enough waits for the application.
+        let mut ahead: BTreeSet<NodeId> = BTreeSet::new();
         for (partition, known) in &mut positions.partitions {
             let Some(position) = known.position().filter(|_| !known.paused) else { continue };
             let ready = known.retry.pass(now);
@@ -211,7 +213,9 @@ impl Fetcher {
             }
             let node_id = known.replica.map_or(leader, |(node_id, _)| node_id);
             let candidates = nodes.entry(node_id).or_default();
-            if ready && known.undelivered <= little {
+            if known.undelivered > little {
+                ahead.insert(node_id);
+            } else if ready {
                 let (turn, epoch, Position { offset, .. }) = (known.turn, known.epoch, position);
                 candidates.push(Candidate { turn, partition, epoch, offset, leader_epoch });
             }
@@ -224,7 +228,9 @@ impl Fetcher {
         // Whoever was asked longest ago goes first, so that scarce memory goes around.
         ready.sort_by_key(|(node_id, _)| self.slots.turn(*node_id));
         for (node_id, candidates) in ready {
-            if self.slots.is_free(node_id) {
+            // A request without the partitions that have more than enough often asks only for the ends of others:
+            // the broker would keep it, and the slot, for `fetch.max.wait.ms`. Java waits likewise (KAFKA-17439).
+            if self.slots.is_free(node_id) && !ahead.contains(&node_id) {
                 let Some(max_bytes) = self.allowance(share) else { break };
                 self.ask(node_id, candidates, max_bytes, leaders);
             }

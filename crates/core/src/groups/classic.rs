@@ -366,6 +366,11 @@ impl ClassicGroup {
         token
     }
 
+    /// The error of a commit that comes too late: the partitions belong to others already.
+    pub fn not_member(&self) -> GroupError {
+        GroupError::new(GroupErrorKind::NotMember, &self.config.group_id)
+    }
+
     /// Looks committed offsets up; the result is an [`Action::OffsetsFetched`]. Tried again for
     /// `default.api.timeout.ms`. Offsets of a transaction that is not finished are waited for (KIP-447).
     pub fn fetch_offsets(&mut self, now: Now, partitions: BTreeSet<TopicPartition>) -> Token {

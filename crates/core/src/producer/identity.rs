@@ -77,6 +77,11 @@ impl<T> Producer<T> {
         }
     }
 
+    /// Nothing can be sent any more: what waits fails, what is under way ends by itself.
+    pub fn on_client_closed(&mut self) {
+        self.identity = Identity::Refused(ProduceError::request(RequestError::Closed));
+    }
+
     /// A sequence is lost: batches that were never sent wait until the rest is resolved and the epoch is bumped.
     pub(super) fn lose_sequence(&mut self) {
         if let Identity::Known(known) = self.identity {
@@ -127,7 +132,11 @@ impl<T> Producer<T> {
         for index in std::mem::take(&mut self.filled) {
             for batch in std::mem::take(&mut self.queues[index.0].batches) {
                 debug_assert!(!matches!(batch.content, Content::Away));
-                self.complete(batch, Err(error.clone()));
+                let error = match batch.perhaps_written {
+                    true => ProduceError::timed_out(true, Some(error.clone())),
+                    false => error.clone(),
+                };
+                self.complete(batch, Err(error));
             }
         }
     }
