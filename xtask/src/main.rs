@@ -5,6 +5,7 @@ mod codegen;
 mod interrupt;
 mod kafka;
 mod maven;
+mod npm;
 mod oracle;
 mod pins;
 mod process;

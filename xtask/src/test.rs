@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test there is, fast ones first, closing with `N passed, N failed`.
 
+mod peers;
 mod real_kafka;
 mod section;
 mod tally;

@@ -9,7 +9,7 @@ use ottla_tests::real_kafka::RealKafka;
 fn check(sender: &dyn KafkaClient, reader: &dyn KafkaClient, compression: Compression) {
     let kafka = RealKafka::one();
     let topic = kafka.topic(&format!("{}-{}-{compression}", sender.name(), reader.name()), 6);
-    relay(sender, reader, kafka.bootstrap_servers(), &topic, compression);
+    relay(sender, &[reader], kafka.bootstrap_servers(), &topic, compression);
     let found = compressions(kafka.bootstrap_servers(), &topic);
     assert!(found.contains(&compression), "{} was told {compression}: {found:?}", sender.name());
 }

@@ -7,6 +7,7 @@ use super::state::Cluster;
 use super::{down, up};
 use crate::workspace;
 use anyhow::Result;
+use std::path::PathBuf;
 
 /// A running cluster; dropping it ends its brokers and keeps their logs.
 pub struct Temporary {
@@ -30,6 +31,11 @@ impl Temporary {
     /// What clients take as `bootstrap.servers`.
     pub fn bootstrap_servers(&self) -> String {
         self.cluster.bootstrap_servers()
+    }
+
+    /// The folder of its release's jars, with the console clients.
+    pub fn libs(&self) -> Result<PathBuf> {
+        self.cluster.release.libs()
     }
 
     /// Where its brokers' logs are.

@@ -1,20 +1,23 @@
-//! The end-to-end part of a test run: tests marked `#[ignore = "needs a real Kafka: cargo xtask test"]` in
-//! `tests/tests/kafka.rs`, on one broker and on three.
+//! The part of a test run that needs other programs: end-to-end tests on a real Kafka (`tests/tests/kafka.rs`), and
+//! ottla beside other clients (`tests/tests/interop.rs`). Their tests are marked `#[ignore = "needs …: cargo xtask
+//! test"]`. One broker and a cluster of three serve both.
 
+use super::peers::{Peer, Peers};
 use super::section::Section;
 use super::tally::Tally;
 use crate::kafka::Temporary;
-use crate::{maven, workspace};
+use crate::maven;
 use anyhow::{Result, bail};
-use serde_json::Value;
 
 const PACKAGE: &str = "ottla-tests";
-const TARGET: &str = "kafka";
 
-/// Runs the end-to-end tests, or says why it does not.
+/// Runs these tests, or says which it leaves out and why.
 pub fn run(filters: &[String]) -> Result<Tally> {
-    if let Some(reason) = reason_to_skip()? {
-        println!("\n== end-to-end tests: skipped: {reason}");
+    if let Some(missing) = maven::missing(&maven::TOOLS) {
+        if is_ci() {
+            bail!("{missing}");
+        }
+        println!("\n== end-to-end tests and interop: skipped: {missing}");
         return Ok(Tally::default());
     }
     println!("\n== starting Kafka: one broker, and a cluster of three");
@@ -22,47 +25,65 @@ pub fn run(filters: &[String]) -> Result<Tally> {
     let three = Temporary::up("test-3", 3)?;
     println!("{}, logs in {}", one.bootstrap_servers(), one.logs());
     println!("{}, logs in {}", three.bootstrap_servers(), three.logs());
-    let mut arguments =
-        vec!["test", "-p", PACKAGE, "--test", TARGET, "--no-fail-fast", "--", "--include-ignored"];
-    arguments.extend(filters.iter().map(String::as_str));
-    let environment =
+    let kafka =
         vec![("OTTLA_TEST_KAFKA", one.bootstrap_servers()), ("OTTLA_TEST_KAFKA3", three.bootstrap_servers())];
-    Section { title: "end-to-end tests", arguments, environment }.run()
+    let mut tally = section("end-to-end tests", "kafka", filters, &[], kafka.clone()).run()?;
+
+    let peers = Peers::find(&one)?;
+    for (peer, reason) in &peers.missing {
+        println!(
+            "\n== interop with {}: {}: {reason}",
+            peer.name(),
+            if is_ci() { "FAILED" } else { "skipped" }
+        );
+        tally.failed += u64::from(is_ci());
+    }
+    let skipped: Vec<_> = peers.missing.iter().map(|(peer, _)| peer.name()).collect();
+    let environment = [kafka, peers.environment].concat();
+    tally += section("interop", "interop", filters, &skipped, environment).run()?;
+    Ok(tally)
 }
 
-fn reason_to_skip() -> Result<Option<String>> {
-    if !has_target(&workspace::metadata(&["--no-deps"])?) {
-        return Ok(Some(format!("{PACKAGE} has no test target `{TARGET}`")));
+/// The tests of one target. A peer's name is a part of the names of all tests that need it.
+fn section<'a>(
+    title: &'a str,
+    target: &'a str,
+    filters: &'a [String],
+    skipped: &[&'a str],
+    environment: Vec<(&'a str, String)>,
+) -> Section<'a> {
+    let mut arguments =
+        vec!["test", "-p", PACKAGE, "--test", target, "--no-fail-fast", "--", "--include-ignored"];
+    for peer in skipped {
+        arguments.extend(["--skip", peer]);
     }
-    match maven::missing(&maven::TOOLS) {
-        Some(missing) if std::env::var_os("CI").is_some_and(|ci| ci == "true") => bail!("{missing}"),
-        missing => Ok(missing),
-    }
+    arguments.extend(filters.iter().map(String::as_str));
+    Section { title, arguments, environment }
 }
 
-fn has_target(metadata: &Value) -> bool {
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let targets =
-        packages.filter(|package| package["name"] == PACKAGE).filter_map(|p| p["targets"].as_array());
-    let is_test = |target: &Value| target["kind"][0] == "test" && target["name"] == TARGET;
-    targets.flatten().any(is_test)
+fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|ci| ci == "true")
+}
+
+impl Peer {
+    /// What its tests have in their names.
+    fn name(self) -> &'static str {
+        match self {
+            Peer::Kcat => "kcat",
+            Peer::KafkaJs => "kafkajs",
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
-    fn only_a_test_target_of_the_tests_package_counts() {
-        let package = |name: &str, kind: &str, target: &str| json!({"packages": [{"name": name, "targets": [{"kind": [kind], "name": target}]}]});
-        assert!(has_target(&package("ottla-tests", "test", "kafka")));
-        for other in [
-            package("ottla-tests", "lib", "kafka"),
-            package("ottla-tests", "test", "interop"),
-            package("ottla-client", "test", "kafka"),
-        ] {
-            assert!(!has_target(&other), "{other}");
-        }
+    fn tests_with_a_missing_peer_are_left_out() {
+        let filters = ["gzip".to_owned()];
+        let section = section("interop", "interop", &filters, &["kcat"], Vec::new());
+        let behind = section.arguments.iter().skip_while(|argument| **argument != "--").copied();
+        assert_eq!(behind.collect::<Vec<_>>(), ["--", "--include-ignored", "--skip", "kcat", "gzip"]);
     }
 }
