@@ -87,14 +87,16 @@ impl<T> Producer<T> {
         if code.is_some_and(ErrorCode::refreshes_metadata) || code.is_none() {
             self.refresh_metadata();
         }
-        // The broker misses an earlier sequence: it has certainly not written this one. Nor does a sequence help that
-        // follows a lost one.
-        let gap = code == Some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
-            || code == Some(ErrorCode::UNKNOWN_PRODUCER_ID)
-            || self.queues[index.0].follows_a_lost_sequence(&batch);
+        // The broker misses an earlier sequence. Behind a batch that is not resolved that is to be expected; else it
+        // has certainly not written this one. Nor does a sequence help that follows a lost one.
+        let out_of_order = code == Some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
+            || code == Some(ErrorCode::UNKNOWN_PRODUCER_ID);
+        let gap = self.queues[index.0].follows_a_lost_sequence(&batch)
+            || (out_of_order && !self.has_unresolved_before(index, batch.number));
+        let may_pass = error.is_retriable() || out_of_order;
         let in_time = batch.created + self.config.delivery_timeout > now;
-        if !(in_time && (error.is_retriable() || gap)) {
-            let error = match error.is_retriable() {
+        if !(in_time && may_pass) {
+            let error = match may_pass {
                 true => {
                     ProduceError::timed_out(batch.perhaps_written | error.is_perhaps_written(), Some(error))
                 }
@@ -126,6 +128,14 @@ impl<T> Producer<T> {
             let error = ProduceError::timed_out(true, batch.last_error.clone());
             self.complete(batch, Err(error));
         }
+    }
+
+    /// Whether a batch of the partition that was sent before is under way or to be sent again.
+    fn has_unresolved_before(&self, index: PartitionIndex, number: u64) -> bool {
+        let is_before = |(of, batch): &(PartitionIndex, Batch<T>)| *of == index && batch.number < number;
+        let queued = self.queues[index.0].batches.front();
+        queued.is_some_and(|queued| queued.number < number)
+            || self.under_way.values().flat_map(|request| &request.batches).any(is_before)
     }
 
     /// The batch is lost. If it had a sequence, those behind it would leave a gap.

@@ -270,10 +270,47 @@ fn a_failed_batch_goes_again_before_those_that_followed_it() {
             world.answer(ms, &sent, ErrorCode::NONE);
         }
     }
-    // The epoch is bumped for what the broker refused as out of order, once the first is through.
-    assert_eq!(order, [(0, 1, 0, 1), (0, 0, 1, 1), (0, 1, 1, 1)]);
+    // The second one was out of order only because the first was missing: it keeps its sequence.
+    assert_eq!(order, [(0, 1, 0, 1), (0, 2, 0, 1), (0, 3, 0, 1)]);
     world.run(900);
     assert_eq!(world.completed, [(3, Ok(100)), (4, Ok(100)), (5, Ok(100))]);
+}
+
+/// What an earlier attempt did to it, the next one tells once the batch before it is through.
+#[test]
+fn out_of_order_behind_an_unresolved_batch_says_nothing_of_the_batch_itself() {
+    for first_is_lost_last in [true, false] {
+        let mut world = World::introduced(ProducerConfig { max_in_flight: 3, ..config() });
+        let send = |world: &mut World| {
+            world.append(0, 0, 10).expect("room");
+            world.run(0).remove(0)
+        };
+        let (before, first, second) = (send(&mut world), send(&mut world), send(&mut world));
+        let lost = || RequestError::Disconnected { sent: true, reason: "reset".into() };
+        world.producer.on_produced(at(1), first.token, Err(lost()));
+        world.producer.on_produced(at(1), second.token, Err(lost()));
+        world.answer(1, &before, ErrorCode::NONE);
+
+        let again = world.run(300);
+        assert_eq!([again[0].batches[0].1, again[1].batches[0].1], [2, 3], "both, as the leader is known");
+        if first_is_lost_last {
+            world.answer(301, &again[1], ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+        }
+        world.producer.on_produced(at(301), again[0].token, Err(lost()));
+        if !first_is_lost_last {
+            world.answer(301, &again[1], ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+        }
+        let mut order = Vec::new();
+        for ms in [900, 1500] {
+            for sent in world.run(ms) {
+                order.push(sent.batches[0]);
+                world.answer(ms, &sent, ErrorCode::NONE);
+            }
+        }
+        assert_eq!(order, [(0, 2, 0, 1), (0, 3, 0, 1)]);
+        world.run(1500);
+        assert_eq!(world.completed, [(3, Ok(100)), (4, Ok(100)), (5, Ok(100))]);
+    }
 }
 
 /// Those behind it wait for the new epoch as well: with the old sequences they could not go before it.
