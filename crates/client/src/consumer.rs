@@ -213,7 +213,6 @@ impl Drop for Consumer {
     fn drop(&mut self) {
         let mut engine = self.shared.lock();
         engine.is_closing = true;
-        engine.is_abandoned = true;
         engine.leave(self.shared.now());
         drop(engine);
         self.shared.work.notify_one();

@@ -10,6 +10,7 @@ mod field;
 mod optional;
 
 pub use field::Field;
+pub(crate) use field::TAGGED_FIELDS;
 
 pub(crate) use array::{Array, ArrayMut};
 #[allow(unused_imports)]

@@ -102,9 +102,7 @@ impl Engine {
     /// Drains all machines.
     fn decide(&mut self, now: Now) -> Vec<Todo> {
         let mut todos = Vec::new();
-        while let Some(action) = self.group.as_mut().and_then(|group| group.poll_action(now)) {
-            self.on_group_action(now, action, &mut todos);
-        }
+        self.drain_group(now, &mut todos);
         self.look_up(now);
         self.take_starts();
         let snapshot = Arc::clone(&self.snapshot);
@@ -136,10 +134,14 @@ impl Engine {
             }
         }
         // Lookups and commits that were just asked for go out at once.
-        while let Some(action) = self.group.as_mut().and_then(|group| group.poll_action(now)) {
-            self.on_group_action(now, action, &mut todos);
-        }
+        self.drain_group(now, &mut todos);
         todos
+    }
+
+    fn drain_group(&mut self, now: Now, todos: &mut Vec<Todo>) {
+        while let Some(action) = self.group.as_mut().and_then(|group| group.poll_action(now)) {
+            self.on_group_action(now, action, todos);
+        }
     }
 
     fn on_group_action(&mut self, now: Now, action: Action, todos: &mut Vec<Todo>) {
@@ -208,12 +210,9 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
         Todo::Fetch { token, node_id, request, options } => {
             let reply: Reply = Box::new(move |result| {
                 let result = result.and_then(|answer| answer.decode::<FetchRequest>());
-                let now = keep.now();
-                let mut engine = keep.lock();
-                let Engine { fetcher, positions, .. } = &mut *engine;
-                fetcher.on_response(now, token, result, positions);
-                drop(engine);
-                keep.work.notify_one();
+                keep.take_in(|Engine { fetcher, positions, .. }, now| {
+                    fetcher.on_response(now, token, result, positions);
+                });
             });
             client.pool.send(
                 Peer::Node(node_id),
@@ -226,12 +225,9 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
         Todo::ListOffsets { token, node_id, request, options } => {
             let reply: Reply = Box::new(move |result| {
                 let result = result.and_then(|answer| answer.decode::<ListOffsetsRequest>());
-                let now = keep.now();
-                let mut engine = keep.lock();
-                let Engine { reset, positions, .. } = &mut *engine;
-                reset.on_response(now, token, result.as_ref().map_err(Clone::clone), positions);
-                drop(engine);
-                keep.work.notify_one();
+                keep.take_in(|Engine { reset, positions, .. }, now| {
+                    reset.on_response(now, token, result.as_ref().map_err(Clone::clone), positions);
+                });
             });
             client.pool.send(Peer::Node(node_id), Lane::Control, Box::new(request), options, reply);
         }
@@ -243,7 +239,7 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
                         .expect("group requests have group answers")
                         .map_err(RequestError::Decode)
                 });
-                keep.on_group(|engine, now| {
+                keep.take_in(|engine, now| {
                     if let Some(group) = &mut engine.group {
                         group.on_response(now, token, result);
                     }
@@ -269,7 +265,7 @@ fn find_coordinator(shared: &Arc<Shared>, token: Token, group_id: Option<&GroupI
             Ok(answer) => read_coordinator_answer(&answer),
             Err(error) => Err(LookupError::Request(error)),
         };
-        keep.on_group(|engine, now| {
+        keep.take_in(|engine, now| {
             if let Some(group) = &mut engine.group {
                 group.on_coordinator(now, token, result);
             }
@@ -288,7 +284,8 @@ fn read_coordinator_answer(answer: &Answer) -> Result<NodeId, LookupError> {
 }
 
 impl Shared {
-    fn on_group(&self, act: impl FnOnce(&mut Engine, Now)) {
+    /// Hands an answer to its machine, and has the driver look at what follows.
+    fn take_in(&self, act: impl FnOnce(&mut Engine, Now)) {
         let now = self.now();
         act(&mut self.lock(), now);
         self.work.notify_one();

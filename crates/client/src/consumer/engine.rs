@@ -60,7 +60,6 @@ pub(super) struct Engine {
     pub(super) is_polling: bool,
     pub(super) max_poll_interval: std::time::Duration,
     pub(super) is_closing: bool,
-    pub(super) is_abandoned: bool,
     pub(super) has_left: bool,
     pub(super) has_failed: bool,
 }
@@ -143,7 +142,6 @@ impl Engine {
             is_polling: false,
             max_poll_interval,
             is_closing: false,
-            is_abandoned: false,
             has_left: false,
             has_failed: false,
         }

@@ -77,13 +77,7 @@ impl fmt::Display for ConsumerError {
 /// What a program prints whose `main` returns the error: the text and its causes.
 impl fmt::Debug for ConsumerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        crate::error::with_causes(self, f)
     }
 }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::types::{Int32Array, Str, TaggedField, TaggedFields, Uuid};
 use crate::varint::{VarintError, read_unsigned_varint};
-use crate::walk::{ArrayMut, Field, Optional, VisitorMut, Walk};
+use crate::walk::{ArrayMut, Field, Optional, TAGGED_FIELDS, VisitorMut, Walk};
 
 /// Memory that a message may take beyond its frame: this many bytes per byte of the frame, …
 const BUDGET_PER_BYTE: usize = 64;
@@ -246,7 +246,6 @@ impl<'a> Decoder<'a> {
     }
 
     fn read_slots(&mut self) {
-        static TAGGED_FIELDS: Field = Field::new("taggedFields", 0, i16::MAX);
         let f = &TAGGED_FIELDS;
         let count = self.unsigned_varint(f);
         // A tagged field takes two bytes at least.

@@ -7,7 +7,7 @@ use crate::error::{EncodeError, EncodeErrorKind};
 use crate::frame::FrameBuf;
 use crate::types::{Int32Array, Str, TaggedFields, Uuid};
 use crate::varint::put_unsigned_varint;
-use crate::walk::{Array, Field, Visitor, Walk};
+use crate::walk::{Array, Field, TAGGED_FIELDS, Visitor, Walk};
 
 /// Writes one message of one version.
 ///
@@ -114,14 +114,6 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// Whether a nullable thing is unset; `empty`: `None` is null.
-    fn is_unset(f: &'static Field, empty: Option<bool>) -> bool {
-        match empty {
-            None => f.is_null_by_default(),
-            Some(empty) => empty && !f.is_null_by_default(),
-        }
-    }
-
     /// Takes the values behind `values` out of the buffer and writes the section of tagged fields.
     #[cold]
     fn put_tagged(&mut self, first: usize, values: usize, unknown: &TaggedFields) {
@@ -142,7 +134,6 @@ impl<'a> Encoder<'a> {
             put_unsigned_varint(tail, data.len() as u32);
             tail.extend_from_slice(data);
         }
-        static TAGGED_FIELDS: Field = Field::new("taggedFields", 0, i16::MAX);
         if !ascending {
             self.fail(&TAGGED_FIELDS, EncodeErrorKind::TaggedFields);
         }
@@ -183,21 +174,21 @@ impl Visitor for Encoder<'_> {
     }
 
     fn string(&mut self, f: &'static Field, x: Option<&Str>) {
-        if self.enter(f, || Self::is_unset(f, x.map(|x| x.is_empty()))) {
+        if self.enter(f, || f.is_unset(x.map(|x| x.is_empty()))) {
             self.length(f, x.map(|x| x.len()), false);
             self.put(x.map_or(&[], |x| x.as_bytes()));
         }
     }
 
     fn bytes(&mut self, f: &'static Field, x: Option<&Bytes>) {
-        if self.enter(f, || Self::is_unset(f, x.map(Bytes::is_empty))) {
+        if self.enter(f, || f.is_unset(x.map(Bytes::is_empty))) {
             self.length(f, x.map(Bytes::len), true);
             self.put(x.map_or(&[], |x| x));
         }
     }
 
     fn records(&mut self, f: &'static Field, x: Option<&Bytes>) {
-        if self.enter(f, || Self::is_unset(f, x.map(Bytes::is_empty))) {
+        if self.enter(f, || f.is_unset(x.map(Bytes::is_empty))) {
             self.length(f, x.map(Bytes::len), true);
             if let Some(records) = x {
                 if f.tagged().is_none() && self.written.is_empty() {
@@ -210,7 +201,7 @@ impl Visitor for Encoder<'_> {
     }
 
     fn int32s(&mut self, f: &'static Field, x: Option<&Int32Array>) {
-        if self.enter(f, || Self::is_unset(f, x.map(|x| x.is_empty()))) {
+        if self.enter(f, || f.is_unset(x.map(|x| x.is_empty()))) {
             self.length(f, x.map(|x| x.len()), true);
             for value in x.map_or(&[][..], |x| x) {
                 self.put(&value.to_be_bytes());
@@ -219,7 +210,7 @@ impl Visitor for Encoder<'_> {
     }
 
     fn array(&mut self, f: &'static Field, x: Option<&dyn Array>) {
-        if !self.enter(f, || Self::is_unset(f, x.map(|x| x.len() == 0))) {
+        if !self.enter(f, || f.is_unset(x.map(|x| x.len() == 0))) {
             return;
         }
         self.length(f, x.map(|x| x.len()), true);
@@ -263,7 +254,6 @@ impl Visitor for Encoder<'_> {
     }
 
     fn end(&mut self, unknown: &TaggedFields, known: bool) {
-        static TAGGED_FIELDS: Field = Field::new("taggedFields", 0, i16::MAX);
         if !self.flexible {
             if !unknown.is_empty() {
                 self.fail(&TAGGED_FIELDS, EncodeErrorKind::TaggedFields);

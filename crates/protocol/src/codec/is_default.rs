@@ -24,10 +24,7 @@ impl IsDefault {
 
     /// `empty`: `None` is null.
     fn emptiness(&mut self, f: &'static Field, empty: Option<bool>) {
-        self.so_far &= match empty {
-            None => f.is_null_by_default(),
-            Some(empty) => empty && !f.is_null_by_default(),
-        };
+        self.so_far &= f.is_unset(empty);
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::codec::is_default;
 use crate::error::{EncodeError, EncodeErrorKind};
 use crate::types::{Int32Array, Str, TaggedFields, Uuid};
-use crate::walk::{Array, Field, Visitor, Walk};
+use crate::walk::{Array, Field, TAGGED_FIELDS, Visitor, Walk};
 
 pub(super) fn write(
     name: &str,
@@ -66,11 +66,7 @@ impl Writer {
     }
 
     fn nullable(&mut self, f: &'static Field, empty: Option<bool>, value: impl FnOnce() -> Value) {
-        let unset = match empty {
-            None => f.is_null_by_default(),
-            Some(empty) => empty && !f.is_null_by_default(),
-        };
-        if self.enter(f, || unset) {
+        if self.enter(f, || f.is_unset(empty)) {
             match empty {
                 None => self.null(f),
                 Some(_) => self.put(f, value()),
@@ -155,7 +151,6 @@ impl Visitor for Writer {
     fn tags(&mut self) {}
 
     fn end(&mut self, unknown: &TaggedFields, _: bool) {
-        static TAGGED_FIELDS: Field = Field::new("taggedFields", 0, i16::MAX);
         if !self.flexible && !unknown.is_empty() {
             self.fail(&TAGGED_FIELDS, EncodeErrorKind::TaggedFields);
         }

@@ -1,5 +1,8 @@
 //! The static row that describes a field to every visitor.
 
+/// What errors about the section of tagged fields name.
+pub(crate) static TAGGED_FIELDS: Field = Field::new("taggedFields", 0, i16::MAX);
+
 /// A field of a generated struct. Generated code holds one static row per field.
 #[derive(Debug)]
 pub struct Field {
@@ -109,6 +112,14 @@ impl Field {
     /// The number (1 for `true`) that the field holds when it was never set.
     pub fn default_number(&self) -> i64 {
         self.default
+    }
+
+    /// Whether something that can be null or empty holds what it does when it was never set; `empty`: `None` is null.
+    pub(crate) fn is_unset(&self, empty: Option<bool>) -> bool {
+        match empty {
+            None => self.null_default,
+            Some(empty) => empty && !self.null_default,
+        }
     }
 
     /// The smallest size on the wire of an array's element, in bytes, over all versions.
