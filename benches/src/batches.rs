@@ -16,7 +16,8 @@ const VALUE: [u8; 100] = [b'v'; 100];
 const PRODUCER_ID: i64 = 4000;
 const PRODUCER_EPOCH: i16 = 0;
 const FIRST_TIMESTAMP: i64 = 1_700_000_000_000;
-const HEADERS: [(&str, &[u8]); 2] = [("traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736"), ("retry", b"1")];
+const HEADERS: [(&str, &[u8]); 2] =
+    [("traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736"), ("retry", b"1")];
 /// No record set of these cases is larger.
 const LIMIT: usize = 16 << 20;
 
