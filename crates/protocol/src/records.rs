@@ -25,6 +25,7 @@ pub mod edit;
 mod error;
 mod header;
 mod legacy;
+mod parse;
 mod recompress;
 mod record;
 mod seal;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::span::Part;
 use super::{BatchHeader, NO_HEADERS, NO_SEQUENCE, Record, RecordError, RecordSpan};
-use super::{increment_sequence, legacy, record};
+use super::{increment_sequence, legacy, parse};
 
 /// Size, attributes, two deltas, two null lengths and a header count of one byte each.
 const SMALLEST_RECORD: usize = 7;
@@ -248,7 +248,7 @@ impl Cursor {
         let start = self.position as usize;
         let result = match records.layout {
             Layout::V2 { base_timestamp, log_append_time, .. } => {
-                record::parse(&records.data, start).map(|parsed| {
+                parse::parse(&records.data, start).map(|parsed| {
                     let record = Record {
                         offset: records.batch_offset.wrapping_add(i64::from(parsed.offset_delta)),
                         timestamp: match log_append_time {
