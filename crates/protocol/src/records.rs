@@ -32,6 +32,7 @@ mod seal;
 mod sequence;
 mod set;
 mod span;
+mod word;
 
 pub use attributes::{Attributes, TimestampType};
 pub use batch::Batch;

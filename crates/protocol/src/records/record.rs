@@ -6,7 +6,7 @@
 use std::iter::FusedIterator;
 use std::str::Utf8Error;
 
-use super::parse::Reader;
+use super::parse;
 
 /// A record, borrowed from its batch.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,7 @@ pub struct Header<'a> {
 
 impl<'a> Header<'a> {
     /// A header with this key and value.
+    #[inline]
     #[must_use]
     pub const fn new(key: &'a str, value: Option<&'a [u8]>) -> Self {
         Self { key: key.as_bytes(), value }
@@ -41,17 +42,20 @@ impl<'a> Header<'a> {
     ///
     /// # Errors
     /// If the writer did not write UTF-8, which the wire asks for but nobody checks.
+    #[inline]
     pub const fn key(&self) -> Result<&'a str, Utf8Error> {
         std::str::from_utf8(self.key)
     }
 
     /// The key's bytes.
+    #[inline]
     #[must_use]
     pub const fn key_bytes(&self) -> &'a [u8] {
         self.key
     }
 
     /// The value, if there is one.
+    #[inline]
     #[must_use]
     pub const fn value(&self) -> Option<&'a [u8]> {
         self.value
@@ -69,21 +73,25 @@ pub struct Headers<'a> {
 pub const NO_HEADERS: Headers<'static> = Headers { bytes: &[], left: 0 };
 
 impl<'a> Headers<'a> {
+    #[inline]
     pub(super) const fn new(bytes: &'a [u8], count: u32) -> Self {
         Self { bytes, left: count }
     }
 
+    #[inline]
     pub(super) const fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
     /// How many headers are left.
+    #[inline]
     #[must_use]
     pub const fn len(&self) -> usize {
         self.left as usize
     }
 
     /// Whether no header is left.
+    #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.left == 0
@@ -99,24 +107,16 @@ impl<'a> Headers<'a> {
 impl<'a> Iterator for Headers<'a> {
     type Item = Header<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Header<'a>> {
-        if self.left == 0 {
-            return None;
-        }
-        let mut reader = Reader::new(self.bytes);
-        let header = reader.header();
-        self.bytes = reader.rest();
-        match header {
-            Ok(header) => {
-                self.left -= 1;
-                Some(header)
-            }
-            // Not reached: the headers were walked when the record was.
-            Err(_) => {
-                self.left = 0;
-                None
-            }
-        }
+        self.left = self.left.checked_sub(1)?;
+        let (header, rest) = match parse::short_header(self.bytes) {
+            Some(header) => header,
+            // The headers were walked when the record was, so there is one.
+            None => parse::header(self.bytes).ok()?,
+        };
+        self.bytes = rest;
+        Some(header)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
