@@ -25,6 +25,8 @@
 //! default, all pure Rust) read and write compressed batches; `zstd-c` takes the C library for zstd. `json` prints and
 //! reads messages as Kafka's own tools do.
 
+#[cfg(feature = "any")]
+pub mod any;
 pub mod api;
 mod codec;
 pub mod compression;
