@@ -92,12 +92,13 @@ impl Session {
         let request = self.in_flight.pop_front().filter(|oldest| oldest.correlation_id == id);
         let request = request.ok_or(SessionError::OutOfStep(id))?;
         let mut out = FrameBuf::new();
-        if let Some(api) = edited(request.api_key) {
-            if edit(&mut out, frame, api, request.version, directory)? {
-                return Ok(out);
-            }
+        let is_changed = match edited(request.api_key) {
+            Some(api) => edit(&mut out, frame, api, request.version, directory)?,
+            None => false,
+        };
+        if !is_changed {
+            relay_response(&mut out, frame, id)?;
         }
-        relay_response(&mut out, frame, id)?;
         Ok(out)
     }
 
