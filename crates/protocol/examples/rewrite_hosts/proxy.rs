@@ -17,7 +17,8 @@ use super::session::{RequestStep, Session};
 
 /// The most brokers that get a port.
 const MAX_BROKERS: usize = 1000;
-/// The most connections of clients, over all brokers; each takes two threads and, at worst, two frames of memory.
+/// The most connections of clients, over all brokers; each takes two threads, and a frame each way with what is decoded of
+/// it.
 const MAX_CONNECTIONS: usize = 500;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -38,13 +39,17 @@ struct Shared {
 }
 
 impl Proxy {
-    /// Listens for the broker at `host` and `port`; the others get their ports once an answer names them.
+    /// Listens for the broker at `host` and `port`; the others get their ports once an answer names them. Clients are told
+    /// the IP address of `listen`, which therefore must be one, not `0.0.0.0`.
     pub fn start(
         listen: SocketAddr,
         host: &str,
         port: u16,
         on_port: fn(&str, i32, SocketAddr),
     ) -> io::Result<Self> {
+        if listen.ip().is_unspecified() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "clients cannot be told this address"));
+        }
         let listener = TcpListener::bind(listen)?;
         let (ports, connections) = (Mutex::default(), AtomicUsize::new(0));
         let shared = Shared { first: listener.local_addr()?, on_port, ports, connections };
