@@ -135,7 +135,7 @@ pub enum EncodeErrorKind {
     UnexpectedNull,
     /// Text, bytes or an array is longer than its length field can say.
     TooLong(usize),
-    /// Unknown tagged fields are set in a version without tagged fields, or their tags do not ascend.
+    /// Unknown tagged fields are set in a version without tagged fields, or a tag is there twice or past 31 bits.
     TaggedFields,
     /// Our code does not know that version of the message.
     UnknownVersion,

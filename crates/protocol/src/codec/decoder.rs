@@ -549,6 +549,15 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_tag_past_31_bits_is_read_and_cannot_be_written_as_in_java() {
+        let read = response(&[1, 0x80, 0x80, 0x80, 0x80, 8, 0]).expect("Java reads it");
+        assert_eq!(read.unknown_tagged_fields.as_slice()[0].tag, 1 << 31);
+        read.to_bytes(3).expect_err("Java cannot write it");
+        let highest = response(&[1, 0xff, 0xff, 0xff, 0xff, 7, 0]).expect("it is read");
+        highest.to_bytes(3).expect("it can be written");
+    }
+
+    #[test]
     fn text_is_as_long_as_an_int16_says_in_flexible_versions_too() {
         let mut request = ApiVersionsRequest::default();
         request.client_software_name = "n".repeat(32_767).as_str().into();

@@ -122,7 +122,9 @@ impl<'a> Encoder<'a> {
         }
         known.extend(unknown.as_slice().iter().map(|field| (field.tag, &field.data[..])));
         known.sort_by_key(|field| field.0);
-        let ascending = known.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        // Past 31 bits a tag is below zero in Java, and those before it are higher.
+        let highest = known.last().map_or(0, |field| field.0);
+        let ascending = highest <= i32::MAX as u32 && known.windows(2).all(|pair| pair[0].0 < pair[1].0);
         let tail = self.out.tail();
         put_unsigned_varint(tail, known.len() as u32);
         for (tag, data) in known {
