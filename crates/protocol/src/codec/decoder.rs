@@ -541,14 +541,13 @@ mod tests {
 
     #[test]
     fn a_tag_of_another_version_is_refused_and_one_that_no_version_knows_is_kept() {
-        let mut request = FetchRequest::default();
+        let request = FetchRequest { max_wait_ms: 7, ..FetchRequest::default() };
         let with_tag = |request: &FetchRequest, tag| {
             let mut bytes = request.to_bytes(12).expect("it can be written").to_vec();
             assert_eq!(bytes.pop(), Some(0), "no tagged fields");
             bytes.extend_from_slice(&[1, tag, 1, 0]);
             FetchRequest::decode(&bytes.into(), 12)
         };
-        request.max_wait_ms = 7;
         // replicaState, from version 15 on.
         refused(with_tag(&request, 1), DecodeErrorKind::TagNotInVersion(1));
         let kept = with_tag(&request, 77).expect("it is read").unknown_tagged_fields;
@@ -591,8 +590,8 @@ mod tests {
 
     #[test]
     fn text_is_as_long_as_an_int16_says_in_flexible_versions_too() {
-        let mut request = ApiVersionsRequest::default();
-        request.client_software_name = "n".repeat(32_767).as_str().into();
+        let client_software_name = "n".repeat(32_767).as_str().into();
+        let mut request = ApiVersionsRequest { client_software_name, ..ApiVersionsRequest::default() };
         let bytes = request.to_bytes(3).expect("the longest text can be written");
         assert_eq!(ApiVersionsRequest::decode(&bytes, 3).expect("and read"), request);
         request.client_software_name = "n".repeat(32_768).as_str().into();
