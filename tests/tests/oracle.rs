@@ -11,6 +11,7 @@ use std::thread;
 
 use flate2::read::MultiGzDecoder;
 use ottla_protocol::error_code::ErrorCode;
+use ottla_tests::oracle::mutations::{Leniency, leniencies};
 use ottla_tests::oracle::{Verdict, check};
 
 const SHOWN_FAILURES: usize = 5;
@@ -84,6 +85,22 @@ fn most_of_those_messages_are_requests_and_responses() {
 #[test]
 fn damaged_messages_are_refused_where_kafka_refuses_them() {
     all_pass("mutations.jsonl.gz", 1827, 0);
+}
+
+#[test]
+fn each_leniency_of_reading_is_as_often_as_documented() {
+    let text = lines_of("mutations.jsonl.gz");
+    let found: Vec<_> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("it is JSON"))
+        .flat_map(|line| leniencies(&line).expect("a reason"))
+        .collect();
+    let document = include_str!("../../docs/decisions/0003-lenient-decoding.md");
+    for leniency in Leniency::ALL {
+        let count = found.iter().filter(|found| **found == leniency).count();
+        let row = format!("| `{}` | {count} |", leniency.name());
+        assert!(document.contains(&row), "the document has no row {row}");
+    }
 }
 
 #[test]

@@ -135,7 +135,10 @@ impl VisitorMut for Reader<'_> {
     }
 
     fn float64(&mut self, f: &'static Field, x: &mut f64) {
-        self.set(f, x, "not a number", Value::as_f64);
+        self.set(f, x, "not a number", |value| match value {
+            Value::String(name) => super::NOT_FINITE.into_iter().find(|x| super::name_of(*x) == name),
+            value => value.as_f64(),
+        });
     }
 
     fn uuid(&mut self, f: &'static Field, x: &mut Uuid) {

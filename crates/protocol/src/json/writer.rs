@@ -100,7 +100,9 @@ impl Visitor for Writer {
 
     fn float64(&mut self, f: &'static Field, x: f64) {
         if self.enter(f, || x == 0.0) {
-            self.put(f, x.into());
+            // JSON has no such numbers, and Java prints their names.
+            let value = if x.is_finite() { x.into() } else { super::name_of(x).into() };
+            self.put(f, value);
         }
     }
 
