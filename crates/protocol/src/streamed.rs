@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::codec::Decoder;
 use crate::error::DecodeError;
 use crate::message::{Message, check_version};
-use crate::walk::{ArrayMut, VisitorMut, Walk};
+use crate::walk::{ArrayMut, HotArray, Walk};
 
 /// Reads a message from the start of `bytes` and hands the elements of the array that `array` names to `each`, in their
 /// order; in the message itself that array stays empty. Says how many bytes the message took.
@@ -45,34 +45,42 @@ pub fn decode_each<M: Message, T: Walk + Default>(
 ) -> Result<(M, usize), DecodeError> {
     check_version::<M>(version)?;
     let mut message = M::default();
-    let mut sink = Each(each, std::marker::PhantomData);
+    let mut sink = Each { element: None, each };
     let decoder =
         Decoder::new(bytes, version, version >= M::FLEXIBLE_FROM).divert(array(&mut message), &mut sink);
     let read = decoder.read(M::NAME, &mut message)?;
     Ok((message, read))
 }
 
-/// An array that keeps nothing.
-struct Each<F, T>(F, std::marker::PhantomData<fn(T)>);
+/// An array that keeps nothing but the element that is being read.
+struct Each<T, F> {
+    element: Option<T>,
+    each: F,
+}
 
-impl<T: Walk + Default, F: FnMut(T)> ArrayMut for Each<F, T> {
+impl<T: Walk + Default, F: FnMut(T)> ArrayMut for Each<T, F> {
     fn set_null(&mut self) -> bool {
         true
     }
 
-    fn fill(&mut self, len: usize, v: &mut dyn VisitorMut) {
-        for index in 0..len {
-            let mut element = T::default();
-            element.walk_mut(v);
-            if v.failed() {
-                return v.failed_at(index);
-            }
-            (self.0)(element);
+    fn reserve(&mut self, _len: usize) {}
+
+    fn add(&mut self) -> &mut dyn Walk {
+        self.element.insert(T::default())
+    }
+
+    fn added(&mut self) {
+        if let Some(element) = self.element.take() {
+            (self.each)(element);
         }
     }
 
     /// One at a time.
     fn element_size(&self) -> usize {
         0
+    }
+
+    fn hot(&mut self) -> Option<&mut dyn HotArray> {
+        None
     }
 }

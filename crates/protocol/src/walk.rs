@@ -13,7 +13,7 @@ mod optional;
 pub use field::Field;
 pub(crate) use field::TAGGED_FIELDS;
 
-pub(crate) use array::{Array, ArrayMut};
+pub(crate) use array::{Array, ArrayMut, fill};
 pub(crate) use hot::{Hot, HotArray};
 #[allow(unused_imports)]
 pub(crate) use optional::{Optional, nullable_name, nullable_node_ids};
@@ -78,10 +78,6 @@ pub trait Visitor {
 /// Sees the fields of a message and may set them.
 #[allow(missing_docs)]
 pub trait VisitorMut {
-    /// Sets the elements of `x`, of which there are to be `len`, by a way of its own; false where it has none.
-    fn hot(&mut self, _x: &mut dyn HotArray, _len: usize) -> bool {
-        false
-    }
     fn bool(&mut self, f: &'static Field, x: &mut bool);
     fn int8(&mut self, f: &'static Field, x: &mut i8);
     fn int16(&mut self, f: &'static Field, x: &mut i16);

@@ -140,20 +140,20 @@ fn any_enum(out: &mut String, name: &str, what: &str, specs: &[&Spec]) {
             _ = writeln!(out, "{},", arm(spec));
         }
     };
-    arms(out, &|s| format!("{}(Box<{}::{}>)", api(s), emit::module(s), s.name));
+    arms(out, &|s| format!("{}({}::{})", api(s), emit::module(s), s.name));
     _ = writeln!(
         out,
         "}}\n\nimpl {name} {{\n/// The {what} of an API as a fresh one is, each field at its default; `None` if \
          this build does not have it.\npub fn empty(api_key: ApiKey) -> Option<Self> {{ Some(match api_key.0 {{"
     );
-    arms(out, &|s| format!("{} => Self::{}(Box::default())", s.api_key.unwrap_or(-1), api(s)));
+    arms(out, &|s| format!("{} => Self::{}(Default::default())", s.api_key.unwrap_or(-1), api(s)));
     out.push_str(
         "_ => return None,\n}) }\n\n\
          pub(crate) fn parts(&self) -> (i16, &'static str, &dyn Walk) { match self {\n",
     );
     arms(out, &|s| {
         format!(
-            "Self::{}(m) => ({}, {}::{}::NAME, &**m)",
+            "Self::{}(m) => ({}, {}::{}::NAME, m)",
             api(s),
             s.api_key.unwrap_or(-1),
             emit::module(s),
@@ -161,7 +161,7 @@ fn any_enum(out: &mut String, name: &str, what: &str, specs: &[&Spec]) {
         )
     });
     out.push_str("} }\n\npub(crate) fn walk_mut(&mut self) -> &mut dyn Walk { match self {\n");
-    arms(out, &|s| format!("Self::{}(m) => &mut **m", api(s)));
+    arms(out, &|s| format!("Self::{}(m) => m", api(s)));
     out.push_str("} }\n}\n\n");
 }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::types::{Int32Array, Str, TaggedField, TaggedFields, Uuid};
 use crate::varint::{VarintError, read_unsigned_varint};
-use crate::walk::{ArrayMut, Field, HotArray, Optional, TAGGED_FIELDS, VisitorMut, Walk};
+use crate::walk::{ArrayMut, Field, Optional, TAGGED_FIELDS, VisitorMut, Walk, fill};
 
 /// Memory that a message may take beyond its frame: this many bytes per byte of the frame, …
 const BUDGET_PER_BYTE: usize = 64;
@@ -326,11 +326,6 @@ macro_rules! fixed {
 }
 
 impl VisitorMut for Decoder<'_> {
-    fn hot(&mut self, x: &mut dyn HotArray, len: usize) -> bool {
-        x.decode(len, self);
-        true
-    }
-
     fixed! { int8: i8; int16: i16; uint16: u16; uint32: u32; int32: i32; int64: i64; float64: f64; }
 
     fn bool(&mut self, f: &'static Field, x: &mut bool) {
@@ -430,7 +425,10 @@ impl VisitorMut for Decoder<'_> {
             Some(len) => {
                 self.spend(f, len.saturating_mul(x.element_size()));
                 if self.error.is_none() {
-                    x.fill(len, self);
+                    match x.hot() {
+                        Some(all) => all.decode(len, self),
+                        None => fill(x, len, self),
+                    }
                     if self.error.is_some() {
                         self.failed_within(f);
                     }

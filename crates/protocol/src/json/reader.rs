@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::JsonError;
 use crate::types::{Int32Array, Str, TaggedFields, Uuid};
-use crate::walk::{ArrayMut, Field, Optional, VisitorMut, Walk};
+use crate::walk::{ArrayMut, Field, Optional, VisitorMut, Walk, fill};
 
 pub(crate) fn read(name: &str, json: &Value, message: &mut dyn Walk, version: i16) -> Result<(), JsonError> {
     let Value::Object(root) = json else {
@@ -178,7 +178,7 @@ impl VisitorMut for Reader<'_> {
             }
             Some(Value::Array(elements)) => {
                 self.open.push(Open::Array(elements.iter()));
-                x.fill(elements.len(), self);
+                fill(x, elements.len(), self);
                 self.open.pop();
                 if let Some((path, _)) = &mut self.error {
                     let dot = if path.starts_with('[') { "" } else { "." };

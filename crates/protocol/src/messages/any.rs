@@ -10,725 +10,717 @@ use crate::walk::Walk;
 #[non_exhaustive]
 #[allow(missing_docs, reason = "a variant is the message of its name")]
 pub enum AnyRequest {
-    Produce(Box<produce_request::ProduceRequest>),
-    Fetch(Box<fetch_request::FetchRequest>),
-    ListOffsets(Box<list_offsets_request::ListOffsetsRequest>),
-    Metadata(Box<metadata_request::MetadataRequest>),
-    OffsetCommit(Box<offset_commit_request::OffsetCommitRequest>),
-    OffsetFetch(Box<offset_fetch_request::OffsetFetchRequest>),
-    FindCoordinator(Box<find_coordinator_request::FindCoordinatorRequest>),
-    JoinGroup(Box<join_group_request::JoinGroupRequest>),
-    Heartbeat(Box<heartbeat_request::HeartbeatRequest>),
-    LeaveGroup(Box<leave_group_request::LeaveGroupRequest>),
-    SyncGroup(Box<sync_group_request::SyncGroupRequest>),
+    Produce(produce_request::ProduceRequest),
+    Fetch(fetch_request::FetchRequest),
+    ListOffsets(list_offsets_request::ListOffsetsRequest),
+    Metadata(metadata_request::MetadataRequest),
+    OffsetCommit(offset_commit_request::OffsetCommitRequest),
+    OffsetFetch(offset_fetch_request::OffsetFetchRequest),
+    FindCoordinator(find_coordinator_request::FindCoordinatorRequest),
+    JoinGroup(join_group_request::JoinGroupRequest),
+    Heartbeat(heartbeat_request::HeartbeatRequest),
+    LeaveGroup(leave_group_request::LeaveGroupRequest),
+    SyncGroup(sync_group_request::SyncGroupRequest),
     #[cfg(feature = "admin")]
-    DescribeGroups(Box<describe_groups_request::DescribeGroupsRequest>),
+    DescribeGroups(describe_groups_request::DescribeGroupsRequest),
     #[cfg(feature = "admin")]
-    ListGroups(Box<list_groups_request::ListGroupsRequest>),
-    SaslHandshake(Box<sasl_handshake_request::SaslHandshakeRequest>),
-    ApiVersions(Box<api_versions_request::ApiVersionsRequest>),
+    ListGroups(list_groups_request::ListGroupsRequest),
+    SaslHandshake(sasl_handshake_request::SaslHandshakeRequest),
+    ApiVersions(api_versions_request::ApiVersionsRequest),
     #[cfg(feature = "admin")]
-    CreateTopics(Box<create_topics_request::CreateTopicsRequest>),
+    CreateTopics(create_topics_request::CreateTopicsRequest),
     #[cfg(feature = "admin")]
-    DeleteTopics(Box<delete_topics_request::DeleteTopicsRequest>),
+    DeleteTopics(delete_topics_request::DeleteTopicsRequest),
     #[cfg(feature = "admin")]
-    DeleteRecords(Box<delete_records_request::DeleteRecordsRequest>),
-    InitProducerId(Box<init_producer_id_request::InitProducerIdRequest>),
-    OffsetForLeaderEpoch(Box<offset_for_leader_epoch_request::OffsetForLeaderEpochRequest>),
-    AddPartitionsToTxn(Box<add_partitions_to_txn_request::AddPartitionsToTxnRequest>),
-    AddOffsetsToTxn(Box<add_offsets_to_txn_request::AddOffsetsToTxnRequest>),
-    EndTxn(Box<end_txn_request::EndTxnRequest>),
+    DeleteRecords(delete_records_request::DeleteRecordsRequest),
+    InitProducerId(init_producer_id_request::InitProducerIdRequest),
+    OffsetForLeaderEpoch(offset_for_leader_epoch_request::OffsetForLeaderEpochRequest),
+    AddPartitionsToTxn(add_partitions_to_txn_request::AddPartitionsToTxnRequest),
+    AddOffsetsToTxn(add_offsets_to_txn_request::AddOffsetsToTxnRequest),
+    EndTxn(end_txn_request::EndTxnRequest),
     #[cfg(feature = "admin")]
-    WriteTxnMarkers(Box<write_txn_markers_request::WriteTxnMarkersRequest>),
-    TxnOffsetCommit(Box<txn_offset_commit_request::TxnOffsetCommitRequest>),
+    WriteTxnMarkers(write_txn_markers_request::WriteTxnMarkersRequest),
+    TxnOffsetCommit(txn_offset_commit_request::TxnOffsetCommitRequest),
     #[cfg(feature = "admin")]
-    DescribeAcls(Box<describe_acls_request::DescribeAclsRequest>),
+    DescribeAcls(describe_acls_request::DescribeAclsRequest),
     #[cfg(feature = "admin")]
-    CreateAcls(Box<create_acls_request::CreateAclsRequest>),
+    CreateAcls(create_acls_request::CreateAclsRequest),
     #[cfg(feature = "admin")]
-    DeleteAcls(Box<delete_acls_request::DeleteAclsRequest>),
+    DeleteAcls(delete_acls_request::DeleteAclsRequest),
     #[cfg(feature = "admin")]
-    DescribeConfigs(Box<describe_configs_request::DescribeConfigsRequest>),
+    DescribeConfigs(describe_configs_request::DescribeConfigsRequest),
     #[cfg(feature = "admin")]
-    AlterConfigs(Box<alter_configs_request::AlterConfigsRequest>),
+    AlterConfigs(alter_configs_request::AlterConfigsRequest),
     #[cfg(feature = "admin")]
-    AlterReplicaLogDirs(Box<alter_replica_log_dirs_request::AlterReplicaLogDirsRequest>),
+    AlterReplicaLogDirs(alter_replica_log_dirs_request::AlterReplicaLogDirsRequest),
     #[cfg(feature = "admin")]
-    DescribeLogDirs(Box<describe_log_dirs_request::DescribeLogDirsRequest>),
-    SaslAuthenticate(Box<sasl_authenticate_request::SaslAuthenticateRequest>),
+    DescribeLogDirs(describe_log_dirs_request::DescribeLogDirsRequest),
+    SaslAuthenticate(sasl_authenticate_request::SaslAuthenticateRequest),
     #[cfg(feature = "admin")]
-    CreatePartitions(Box<create_partitions_request::CreatePartitionsRequest>),
+    CreatePartitions(create_partitions_request::CreatePartitionsRequest),
     #[cfg(feature = "admin")]
-    CreateDelegationToken(Box<create_delegation_token_request::CreateDelegationTokenRequest>),
+    CreateDelegationToken(create_delegation_token_request::CreateDelegationTokenRequest),
     #[cfg(feature = "admin")]
-    RenewDelegationToken(Box<renew_delegation_token_request::RenewDelegationTokenRequest>),
+    RenewDelegationToken(renew_delegation_token_request::RenewDelegationTokenRequest),
     #[cfg(feature = "admin")]
-    ExpireDelegationToken(Box<expire_delegation_token_request::ExpireDelegationTokenRequest>),
+    ExpireDelegationToken(expire_delegation_token_request::ExpireDelegationTokenRequest),
     #[cfg(feature = "admin")]
-    DescribeDelegationToken(Box<describe_delegation_token_request::DescribeDelegationTokenRequest>),
+    DescribeDelegationToken(describe_delegation_token_request::DescribeDelegationTokenRequest),
     #[cfg(feature = "admin")]
-    DeleteGroups(Box<delete_groups_request::DeleteGroupsRequest>),
+    DeleteGroups(delete_groups_request::DeleteGroupsRequest),
     #[cfg(feature = "admin")]
-    ElectLeaders(Box<elect_leaders_request::ElectLeadersRequest>),
+    ElectLeaders(elect_leaders_request::ElectLeadersRequest),
     #[cfg(feature = "admin")]
-    IncrementalAlterConfigs(Box<incremental_alter_configs_request::IncrementalAlterConfigsRequest>),
+    IncrementalAlterConfigs(incremental_alter_configs_request::IncrementalAlterConfigsRequest),
     #[cfg(feature = "admin")]
-    AlterPartitionReassignments(
-        Box<alter_partition_reassignments_request::AlterPartitionReassignmentsRequest>,
-    ),
+    AlterPartitionReassignments(alter_partition_reassignments_request::AlterPartitionReassignmentsRequest),
     #[cfg(feature = "admin")]
-    ListPartitionReassignments(Box<list_partition_reassignments_request::ListPartitionReassignmentsRequest>),
+    ListPartitionReassignments(list_partition_reassignments_request::ListPartitionReassignmentsRequest),
     #[cfg(feature = "admin")]
-    OffsetDelete(Box<offset_delete_request::OffsetDeleteRequest>),
+    OffsetDelete(offset_delete_request::OffsetDeleteRequest),
     #[cfg(feature = "admin")]
-    DescribeClientQuotas(Box<describe_client_quotas_request::DescribeClientQuotasRequest>),
+    DescribeClientQuotas(describe_client_quotas_request::DescribeClientQuotasRequest),
     #[cfg(feature = "admin")]
-    AlterClientQuotas(Box<alter_client_quotas_request::AlterClientQuotasRequest>),
+    AlterClientQuotas(alter_client_quotas_request::AlterClientQuotasRequest),
     #[cfg(feature = "admin")]
     DescribeUserScramCredentials(
-        Box<describe_user_scram_credentials_request::DescribeUserScramCredentialsRequest>,
+        describe_user_scram_credentials_request::DescribeUserScramCredentialsRequest,
     ),
     #[cfg(feature = "admin")]
-    AlterUserScramCredentials(Box<alter_user_scram_credentials_request::AlterUserScramCredentialsRequest>),
+    AlterUserScramCredentials(alter_user_scram_credentials_request::AlterUserScramCredentialsRequest),
     #[cfg(feature = "internal")]
-    Vote(Box<vote_request::VoteRequest>),
+    Vote(vote_request::VoteRequest),
     #[cfg(feature = "internal")]
-    BeginQuorumEpoch(Box<begin_quorum_epoch_request::BeginQuorumEpochRequest>),
+    BeginQuorumEpoch(begin_quorum_epoch_request::BeginQuorumEpochRequest),
     #[cfg(feature = "internal")]
-    EndQuorumEpoch(Box<end_quorum_epoch_request::EndQuorumEpochRequest>),
+    EndQuorumEpoch(end_quorum_epoch_request::EndQuorumEpochRequest),
     #[cfg(feature = "admin")]
-    DescribeQuorum(Box<describe_quorum_request::DescribeQuorumRequest>),
+    DescribeQuorum(describe_quorum_request::DescribeQuorumRequest),
     #[cfg(feature = "internal")]
-    AlterPartition(Box<alter_partition_request::AlterPartitionRequest>),
+    AlterPartition(alter_partition_request::AlterPartitionRequest),
     #[cfg(feature = "admin")]
-    UpdateFeatures(Box<update_features_request::UpdateFeaturesRequest>),
+    UpdateFeatures(update_features_request::UpdateFeaturesRequest),
     #[cfg(feature = "internal")]
-    Envelope(Box<envelope_request::EnvelopeRequest>),
+    Envelope(envelope_request::EnvelopeRequest),
     #[cfg(feature = "internal")]
-    FetchSnapshot(Box<fetch_snapshot_request::FetchSnapshotRequest>),
+    FetchSnapshot(fetch_snapshot_request::FetchSnapshotRequest),
     #[cfg(feature = "admin")]
-    DescribeCluster(Box<describe_cluster_request::DescribeClusterRequest>),
+    DescribeCluster(describe_cluster_request::DescribeClusterRequest),
     #[cfg(feature = "admin")]
-    DescribeProducers(Box<describe_producers_request::DescribeProducersRequest>),
+    DescribeProducers(describe_producers_request::DescribeProducersRequest),
     #[cfg(feature = "internal")]
-    BrokerRegistration(Box<broker_registration_request::BrokerRegistrationRequest>),
+    BrokerRegistration(broker_registration_request::BrokerRegistrationRequest),
     #[cfg(feature = "internal")]
-    BrokerHeartbeat(Box<broker_heartbeat_request::BrokerHeartbeatRequest>),
+    BrokerHeartbeat(broker_heartbeat_request::BrokerHeartbeatRequest),
     #[cfg(feature = "admin")]
-    UnregisterBroker(Box<unregister_broker_request::UnregisterBrokerRequest>),
+    UnregisterBroker(unregister_broker_request::UnregisterBrokerRequest),
     #[cfg(feature = "admin")]
-    DescribeTransactions(Box<describe_transactions_request::DescribeTransactionsRequest>),
+    DescribeTransactions(describe_transactions_request::DescribeTransactionsRequest),
     #[cfg(feature = "admin")]
-    ListTransactions(Box<list_transactions_request::ListTransactionsRequest>),
+    ListTransactions(list_transactions_request::ListTransactionsRequest),
     #[cfg(feature = "internal")]
-    AllocateProducerIds(Box<allocate_producer_ids_request::AllocateProducerIdsRequest>),
-    ConsumerGroupHeartbeat(Box<consumer_group_heartbeat_request::ConsumerGroupHeartbeatRequest>),
+    AllocateProducerIds(allocate_producer_ids_request::AllocateProducerIdsRequest),
+    ConsumerGroupHeartbeat(consumer_group_heartbeat_request::ConsumerGroupHeartbeatRequest),
     #[cfg(feature = "admin")]
-    ConsumerGroupDescribe(Box<consumer_group_describe_request::ConsumerGroupDescribeRequest>),
+    ConsumerGroupDescribe(consumer_group_describe_request::ConsumerGroupDescribeRequest),
     #[cfg(feature = "internal")]
-    ControllerRegistration(Box<controller_registration_request::ControllerRegistrationRequest>),
-    GetTelemetrySubscriptions(Box<get_telemetry_subscriptions_request::GetTelemetrySubscriptionsRequest>),
-    PushTelemetry(Box<push_telemetry_request::PushTelemetryRequest>),
+    ControllerRegistration(controller_registration_request::ControllerRegistrationRequest),
+    GetTelemetrySubscriptions(get_telemetry_subscriptions_request::GetTelemetrySubscriptionsRequest),
+    PushTelemetry(push_telemetry_request::PushTelemetryRequest),
     #[cfg(feature = "internal")]
-    AssignReplicasToDirs(Box<assign_replicas_to_dirs_request::AssignReplicasToDirsRequest>),
+    AssignReplicasToDirs(assign_replicas_to_dirs_request::AssignReplicasToDirsRequest),
     #[cfg(feature = "admin")]
-    ListConfigResources(Box<list_config_resources_request::ListConfigResourcesRequest>),
+    ListConfigResources(list_config_resources_request::ListConfigResourcesRequest),
     #[cfg(feature = "admin")]
-    DescribeTopicPartitions(Box<describe_topic_partitions_request::DescribeTopicPartitionsRequest>),
+    DescribeTopicPartitions(describe_topic_partitions_request::DescribeTopicPartitionsRequest),
     #[cfg(feature = "share")]
-    ShareGroupHeartbeat(Box<share_group_heartbeat_request::ShareGroupHeartbeatRequest>),
+    ShareGroupHeartbeat(share_group_heartbeat_request::ShareGroupHeartbeatRequest),
     #[cfg(feature = "admin")]
-    ShareGroupDescribe(Box<share_group_describe_request::ShareGroupDescribeRequest>),
+    ShareGroupDescribe(share_group_describe_request::ShareGroupDescribeRequest),
     #[cfg(feature = "share")]
-    ShareFetch(Box<share_fetch_request::ShareFetchRequest>),
+    ShareFetch(share_fetch_request::ShareFetchRequest),
     #[cfg(feature = "share")]
-    ShareAcknowledge(Box<share_acknowledge_request::ShareAcknowledgeRequest>),
+    ShareAcknowledge(share_acknowledge_request::ShareAcknowledgeRequest),
     #[cfg(feature = "admin")]
-    AddRaftVoter(Box<add_raft_voter_request::AddRaftVoterRequest>),
+    AddRaftVoter(add_raft_voter_request::AddRaftVoterRequest),
     #[cfg(feature = "admin")]
-    RemoveRaftVoter(Box<remove_raft_voter_request::RemoveRaftVoterRequest>),
+    RemoveRaftVoter(remove_raft_voter_request::RemoveRaftVoterRequest),
     #[cfg(feature = "internal")]
-    UpdateRaftVoter(Box<update_raft_voter_request::UpdateRaftVoterRequest>),
+    UpdateRaftVoter(update_raft_voter_request::UpdateRaftVoterRequest),
     #[cfg(feature = "internal")]
-    InitializeShareGroupState(Box<initialize_share_group_state_request::InitializeShareGroupStateRequest>),
+    InitializeShareGroupState(initialize_share_group_state_request::InitializeShareGroupStateRequest),
     #[cfg(feature = "internal")]
-    ReadShareGroupState(Box<read_share_group_state_request::ReadShareGroupStateRequest>),
+    ReadShareGroupState(read_share_group_state_request::ReadShareGroupStateRequest),
     #[cfg(feature = "internal")]
-    WriteShareGroupState(Box<write_share_group_state_request::WriteShareGroupStateRequest>),
+    WriteShareGroupState(write_share_group_state_request::WriteShareGroupStateRequest),
     #[cfg(feature = "internal")]
-    DeleteShareGroupState(Box<delete_share_group_state_request::DeleteShareGroupStateRequest>),
+    DeleteShareGroupState(delete_share_group_state_request::DeleteShareGroupStateRequest),
     #[cfg(feature = "internal")]
-    ReadShareGroupStateSummary(
-        Box<read_share_group_state_summary_request::ReadShareGroupStateSummaryRequest>,
-    ),
+    ReadShareGroupStateSummary(read_share_group_state_summary_request::ReadShareGroupStateSummaryRequest),
     #[cfg(feature = "streams")]
-    StreamsGroupHeartbeat(Box<streams_group_heartbeat_request::StreamsGroupHeartbeatRequest>),
+    StreamsGroupHeartbeat(streams_group_heartbeat_request::StreamsGroupHeartbeatRequest),
     #[cfg(feature = "streams")]
-    StreamsGroupDescribe(Box<streams_group_describe_request::StreamsGroupDescribeRequest>),
+    StreamsGroupDescribe(streams_group_describe_request::StreamsGroupDescribeRequest),
     #[cfg(feature = "admin")]
-    DescribeShareGroupOffsets(Box<describe_share_group_offsets_request::DescribeShareGroupOffsetsRequest>),
+    DescribeShareGroupOffsets(describe_share_group_offsets_request::DescribeShareGroupOffsetsRequest),
     #[cfg(feature = "admin")]
-    AlterShareGroupOffsets(Box<alter_share_group_offsets_request::AlterShareGroupOffsetsRequest>),
+    AlterShareGroupOffsets(alter_share_group_offsets_request::AlterShareGroupOffsetsRequest),
     #[cfg(feature = "admin")]
-    DeleteShareGroupOffsets(Box<delete_share_group_offsets_request::DeleteShareGroupOffsetsRequest>),
+    DeleteShareGroupOffsets(delete_share_group_offsets_request::DeleteShareGroupOffsetsRequest),
 }
 
 impl AnyRequest {
     /// The request of an API as a fresh one is, each field at its default; `None` if this build does not have it.
     pub fn empty(api_key: ApiKey) -> Option<Self> {
         Some(match api_key.0 {
-            0 => Self::Produce(Box::default()),
-            1 => Self::Fetch(Box::default()),
-            2 => Self::ListOffsets(Box::default()),
-            3 => Self::Metadata(Box::default()),
-            8 => Self::OffsetCommit(Box::default()),
-            9 => Self::OffsetFetch(Box::default()),
-            10 => Self::FindCoordinator(Box::default()),
-            11 => Self::JoinGroup(Box::default()),
-            12 => Self::Heartbeat(Box::default()),
-            13 => Self::LeaveGroup(Box::default()),
-            14 => Self::SyncGroup(Box::default()),
+            0 => Self::Produce(Default::default()),
+            1 => Self::Fetch(Default::default()),
+            2 => Self::ListOffsets(Default::default()),
+            3 => Self::Metadata(Default::default()),
+            8 => Self::OffsetCommit(Default::default()),
+            9 => Self::OffsetFetch(Default::default()),
+            10 => Self::FindCoordinator(Default::default()),
+            11 => Self::JoinGroup(Default::default()),
+            12 => Self::Heartbeat(Default::default()),
+            13 => Self::LeaveGroup(Default::default()),
+            14 => Self::SyncGroup(Default::default()),
             #[cfg(feature = "admin")]
-            15 => Self::DescribeGroups(Box::default()),
+            15 => Self::DescribeGroups(Default::default()),
             #[cfg(feature = "admin")]
-            16 => Self::ListGroups(Box::default()),
-            17 => Self::SaslHandshake(Box::default()),
-            18 => Self::ApiVersions(Box::default()),
+            16 => Self::ListGroups(Default::default()),
+            17 => Self::SaslHandshake(Default::default()),
+            18 => Self::ApiVersions(Default::default()),
             #[cfg(feature = "admin")]
-            19 => Self::CreateTopics(Box::default()),
+            19 => Self::CreateTopics(Default::default()),
             #[cfg(feature = "admin")]
-            20 => Self::DeleteTopics(Box::default()),
+            20 => Self::DeleteTopics(Default::default()),
             #[cfg(feature = "admin")]
-            21 => Self::DeleteRecords(Box::default()),
-            22 => Self::InitProducerId(Box::default()),
-            23 => Self::OffsetForLeaderEpoch(Box::default()),
-            24 => Self::AddPartitionsToTxn(Box::default()),
-            25 => Self::AddOffsetsToTxn(Box::default()),
-            26 => Self::EndTxn(Box::default()),
+            21 => Self::DeleteRecords(Default::default()),
+            22 => Self::InitProducerId(Default::default()),
+            23 => Self::OffsetForLeaderEpoch(Default::default()),
+            24 => Self::AddPartitionsToTxn(Default::default()),
+            25 => Self::AddOffsetsToTxn(Default::default()),
+            26 => Self::EndTxn(Default::default()),
             #[cfg(feature = "admin")]
-            27 => Self::WriteTxnMarkers(Box::default()),
-            28 => Self::TxnOffsetCommit(Box::default()),
+            27 => Self::WriteTxnMarkers(Default::default()),
+            28 => Self::TxnOffsetCommit(Default::default()),
             #[cfg(feature = "admin")]
-            29 => Self::DescribeAcls(Box::default()),
+            29 => Self::DescribeAcls(Default::default()),
             #[cfg(feature = "admin")]
-            30 => Self::CreateAcls(Box::default()),
+            30 => Self::CreateAcls(Default::default()),
             #[cfg(feature = "admin")]
-            31 => Self::DeleteAcls(Box::default()),
+            31 => Self::DeleteAcls(Default::default()),
             #[cfg(feature = "admin")]
-            32 => Self::DescribeConfigs(Box::default()),
+            32 => Self::DescribeConfigs(Default::default()),
             #[cfg(feature = "admin")]
-            33 => Self::AlterConfigs(Box::default()),
+            33 => Self::AlterConfigs(Default::default()),
             #[cfg(feature = "admin")]
-            34 => Self::AlterReplicaLogDirs(Box::default()),
+            34 => Self::AlterReplicaLogDirs(Default::default()),
             #[cfg(feature = "admin")]
-            35 => Self::DescribeLogDirs(Box::default()),
-            36 => Self::SaslAuthenticate(Box::default()),
+            35 => Self::DescribeLogDirs(Default::default()),
+            36 => Self::SaslAuthenticate(Default::default()),
             #[cfg(feature = "admin")]
-            37 => Self::CreatePartitions(Box::default()),
+            37 => Self::CreatePartitions(Default::default()),
             #[cfg(feature = "admin")]
-            38 => Self::CreateDelegationToken(Box::default()),
+            38 => Self::CreateDelegationToken(Default::default()),
             #[cfg(feature = "admin")]
-            39 => Self::RenewDelegationToken(Box::default()),
+            39 => Self::RenewDelegationToken(Default::default()),
             #[cfg(feature = "admin")]
-            40 => Self::ExpireDelegationToken(Box::default()),
+            40 => Self::ExpireDelegationToken(Default::default()),
             #[cfg(feature = "admin")]
-            41 => Self::DescribeDelegationToken(Box::default()),
+            41 => Self::DescribeDelegationToken(Default::default()),
             #[cfg(feature = "admin")]
-            42 => Self::DeleteGroups(Box::default()),
+            42 => Self::DeleteGroups(Default::default()),
             #[cfg(feature = "admin")]
-            43 => Self::ElectLeaders(Box::default()),
+            43 => Self::ElectLeaders(Default::default()),
             #[cfg(feature = "admin")]
-            44 => Self::IncrementalAlterConfigs(Box::default()),
+            44 => Self::IncrementalAlterConfigs(Default::default()),
             #[cfg(feature = "admin")]
-            45 => Self::AlterPartitionReassignments(Box::default()),
+            45 => Self::AlterPartitionReassignments(Default::default()),
             #[cfg(feature = "admin")]
-            46 => Self::ListPartitionReassignments(Box::default()),
+            46 => Self::ListPartitionReassignments(Default::default()),
             #[cfg(feature = "admin")]
-            47 => Self::OffsetDelete(Box::default()),
+            47 => Self::OffsetDelete(Default::default()),
             #[cfg(feature = "admin")]
-            48 => Self::DescribeClientQuotas(Box::default()),
+            48 => Self::DescribeClientQuotas(Default::default()),
             #[cfg(feature = "admin")]
-            49 => Self::AlterClientQuotas(Box::default()),
+            49 => Self::AlterClientQuotas(Default::default()),
             #[cfg(feature = "admin")]
-            50 => Self::DescribeUserScramCredentials(Box::default()),
+            50 => Self::DescribeUserScramCredentials(Default::default()),
             #[cfg(feature = "admin")]
-            51 => Self::AlterUserScramCredentials(Box::default()),
+            51 => Self::AlterUserScramCredentials(Default::default()),
             #[cfg(feature = "internal")]
-            52 => Self::Vote(Box::default()),
+            52 => Self::Vote(Default::default()),
             #[cfg(feature = "internal")]
-            53 => Self::BeginQuorumEpoch(Box::default()),
+            53 => Self::BeginQuorumEpoch(Default::default()),
             #[cfg(feature = "internal")]
-            54 => Self::EndQuorumEpoch(Box::default()),
+            54 => Self::EndQuorumEpoch(Default::default()),
             #[cfg(feature = "admin")]
-            55 => Self::DescribeQuorum(Box::default()),
+            55 => Self::DescribeQuorum(Default::default()),
             #[cfg(feature = "internal")]
-            56 => Self::AlterPartition(Box::default()),
+            56 => Self::AlterPartition(Default::default()),
             #[cfg(feature = "admin")]
-            57 => Self::UpdateFeatures(Box::default()),
+            57 => Self::UpdateFeatures(Default::default()),
             #[cfg(feature = "internal")]
-            58 => Self::Envelope(Box::default()),
+            58 => Self::Envelope(Default::default()),
             #[cfg(feature = "internal")]
-            59 => Self::FetchSnapshot(Box::default()),
+            59 => Self::FetchSnapshot(Default::default()),
             #[cfg(feature = "admin")]
-            60 => Self::DescribeCluster(Box::default()),
+            60 => Self::DescribeCluster(Default::default()),
             #[cfg(feature = "admin")]
-            61 => Self::DescribeProducers(Box::default()),
+            61 => Self::DescribeProducers(Default::default()),
             #[cfg(feature = "internal")]
-            62 => Self::BrokerRegistration(Box::default()),
+            62 => Self::BrokerRegistration(Default::default()),
             #[cfg(feature = "internal")]
-            63 => Self::BrokerHeartbeat(Box::default()),
+            63 => Self::BrokerHeartbeat(Default::default()),
             #[cfg(feature = "admin")]
-            64 => Self::UnregisterBroker(Box::default()),
+            64 => Self::UnregisterBroker(Default::default()),
             #[cfg(feature = "admin")]
-            65 => Self::DescribeTransactions(Box::default()),
+            65 => Self::DescribeTransactions(Default::default()),
             #[cfg(feature = "admin")]
-            66 => Self::ListTransactions(Box::default()),
+            66 => Self::ListTransactions(Default::default()),
             #[cfg(feature = "internal")]
-            67 => Self::AllocateProducerIds(Box::default()),
-            68 => Self::ConsumerGroupHeartbeat(Box::default()),
+            67 => Self::AllocateProducerIds(Default::default()),
+            68 => Self::ConsumerGroupHeartbeat(Default::default()),
             #[cfg(feature = "admin")]
-            69 => Self::ConsumerGroupDescribe(Box::default()),
+            69 => Self::ConsumerGroupDescribe(Default::default()),
             #[cfg(feature = "internal")]
-            70 => Self::ControllerRegistration(Box::default()),
-            71 => Self::GetTelemetrySubscriptions(Box::default()),
-            72 => Self::PushTelemetry(Box::default()),
+            70 => Self::ControllerRegistration(Default::default()),
+            71 => Self::GetTelemetrySubscriptions(Default::default()),
+            72 => Self::PushTelemetry(Default::default()),
             #[cfg(feature = "internal")]
-            73 => Self::AssignReplicasToDirs(Box::default()),
+            73 => Self::AssignReplicasToDirs(Default::default()),
             #[cfg(feature = "admin")]
-            74 => Self::ListConfigResources(Box::default()),
+            74 => Self::ListConfigResources(Default::default()),
             #[cfg(feature = "admin")]
-            75 => Self::DescribeTopicPartitions(Box::default()),
+            75 => Self::DescribeTopicPartitions(Default::default()),
             #[cfg(feature = "share")]
-            76 => Self::ShareGroupHeartbeat(Box::default()),
+            76 => Self::ShareGroupHeartbeat(Default::default()),
             #[cfg(feature = "admin")]
-            77 => Self::ShareGroupDescribe(Box::default()),
+            77 => Self::ShareGroupDescribe(Default::default()),
             #[cfg(feature = "share")]
-            78 => Self::ShareFetch(Box::default()),
+            78 => Self::ShareFetch(Default::default()),
             #[cfg(feature = "share")]
-            79 => Self::ShareAcknowledge(Box::default()),
+            79 => Self::ShareAcknowledge(Default::default()),
             #[cfg(feature = "admin")]
-            80 => Self::AddRaftVoter(Box::default()),
+            80 => Self::AddRaftVoter(Default::default()),
             #[cfg(feature = "admin")]
-            81 => Self::RemoveRaftVoter(Box::default()),
+            81 => Self::RemoveRaftVoter(Default::default()),
             #[cfg(feature = "internal")]
-            82 => Self::UpdateRaftVoter(Box::default()),
+            82 => Self::UpdateRaftVoter(Default::default()),
             #[cfg(feature = "internal")]
-            83 => Self::InitializeShareGroupState(Box::default()),
+            83 => Self::InitializeShareGroupState(Default::default()),
             #[cfg(feature = "internal")]
-            84 => Self::ReadShareGroupState(Box::default()),
+            84 => Self::ReadShareGroupState(Default::default()),
             #[cfg(feature = "internal")]
-            85 => Self::WriteShareGroupState(Box::default()),
+            85 => Self::WriteShareGroupState(Default::default()),
             #[cfg(feature = "internal")]
-            86 => Self::DeleteShareGroupState(Box::default()),
+            86 => Self::DeleteShareGroupState(Default::default()),
             #[cfg(feature = "internal")]
-            87 => Self::ReadShareGroupStateSummary(Box::default()),
+            87 => Self::ReadShareGroupStateSummary(Default::default()),
             #[cfg(feature = "streams")]
-            88 => Self::StreamsGroupHeartbeat(Box::default()),
+            88 => Self::StreamsGroupHeartbeat(Default::default()),
             #[cfg(feature = "streams")]
-            89 => Self::StreamsGroupDescribe(Box::default()),
+            89 => Self::StreamsGroupDescribe(Default::default()),
             #[cfg(feature = "admin")]
-            90 => Self::DescribeShareGroupOffsets(Box::default()),
+            90 => Self::DescribeShareGroupOffsets(Default::default()),
             #[cfg(feature = "admin")]
-            91 => Self::AlterShareGroupOffsets(Box::default()),
+            91 => Self::AlterShareGroupOffsets(Default::default()),
             #[cfg(feature = "admin")]
-            92 => Self::DeleteShareGroupOffsets(Box::default()),
+            92 => Self::DeleteShareGroupOffsets(Default::default()),
             _ => return None,
         })
     }
 
     pub(crate) fn parts(&self) -> (i16, &'static str, &dyn Walk) {
         match self {
-            Self::Produce(m) => (0, produce_request::ProduceRequest::NAME, &**m),
-            Self::Fetch(m) => (1, fetch_request::FetchRequest::NAME, &**m),
-            Self::ListOffsets(m) => (2, list_offsets_request::ListOffsetsRequest::NAME, &**m),
-            Self::Metadata(m) => (3, metadata_request::MetadataRequest::NAME, &**m),
-            Self::OffsetCommit(m) => (8, offset_commit_request::OffsetCommitRequest::NAME, &**m),
-            Self::OffsetFetch(m) => (9, offset_fetch_request::OffsetFetchRequest::NAME, &**m),
-            Self::FindCoordinator(m) => (10, find_coordinator_request::FindCoordinatorRequest::NAME, &**m),
-            Self::JoinGroup(m) => (11, join_group_request::JoinGroupRequest::NAME, &**m),
-            Self::Heartbeat(m) => (12, heartbeat_request::HeartbeatRequest::NAME, &**m),
-            Self::LeaveGroup(m) => (13, leave_group_request::LeaveGroupRequest::NAME, &**m),
-            Self::SyncGroup(m) => (14, sync_group_request::SyncGroupRequest::NAME, &**m),
+            Self::Produce(m) => (0, produce_request::ProduceRequest::NAME, m),
+            Self::Fetch(m) => (1, fetch_request::FetchRequest::NAME, m),
+            Self::ListOffsets(m) => (2, list_offsets_request::ListOffsetsRequest::NAME, m),
+            Self::Metadata(m) => (3, metadata_request::MetadataRequest::NAME, m),
+            Self::OffsetCommit(m) => (8, offset_commit_request::OffsetCommitRequest::NAME, m),
+            Self::OffsetFetch(m) => (9, offset_fetch_request::OffsetFetchRequest::NAME, m),
+            Self::FindCoordinator(m) => (10, find_coordinator_request::FindCoordinatorRequest::NAME, m),
+            Self::JoinGroup(m) => (11, join_group_request::JoinGroupRequest::NAME, m),
+            Self::Heartbeat(m) => (12, heartbeat_request::HeartbeatRequest::NAME, m),
+            Self::LeaveGroup(m) => (13, leave_group_request::LeaveGroupRequest::NAME, m),
+            Self::SyncGroup(m) => (14, sync_group_request::SyncGroupRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::DescribeGroups(m) => (15, describe_groups_request::DescribeGroupsRequest::NAME, &**m),
+            Self::DescribeGroups(m) => (15, describe_groups_request::DescribeGroupsRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::ListGroups(m) => (16, list_groups_request::ListGroupsRequest::NAME, &**m),
-            Self::SaslHandshake(m) => (17, sasl_handshake_request::SaslHandshakeRequest::NAME, &**m),
-            Self::ApiVersions(m) => (18, api_versions_request::ApiVersionsRequest::NAME, &**m),
+            Self::ListGroups(m) => (16, list_groups_request::ListGroupsRequest::NAME, m),
+            Self::SaslHandshake(m) => (17, sasl_handshake_request::SaslHandshakeRequest::NAME, m),
+            Self::ApiVersions(m) => (18, api_versions_request::ApiVersionsRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::CreateTopics(m) => (19, create_topics_request::CreateTopicsRequest::NAME, &**m),
+            Self::CreateTopics(m) => (19, create_topics_request::CreateTopicsRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::DeleteTopics(m) => (20, delete_topics_request::DeleteTopicsRequest::NAME, &**m),
+            Self::DeleteTopics(m) => (20, delete_topics_request::DeleteTopicsRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::DeleteRecords(m) => (21, delete_records_request::DeleteRecordsRequest::NAME, &**m),
-            Self::InitProducerId(m) => (22, init_producer_id_request::InitProducerIdRequest::NAME, &**m),
+            Self::DeleteRecords(m) => (21, delete_records_request::DeleteRecordsRequest::NAME, m),
+            Self::InitProducerId(m) => (22, init_producer_id_request::InitProducerIdRequest::NAME, m),
             Self::OffsetForLeaderEpoch(m) => {
-                (23, offset_for_leader_epoch_request::OffsetForLeaderEpochRequest::NAME, &**m)
+                (23, offset_for_leader_epoch_request::OffsetForLeaderEpochRequest::NAME, m)
             }
             Self::AddPartitionsToTxn(m) => {
-                (24, add_partitions_to_txn_request::AddPartitionsToTxnRequest::NAME, &**m)
+                (24, add_partitions_to_txn_request::AddPartitionsToTxnRequest::NAME, m)
             }
-            Self::AddOffsetsToTxn(m) => (25, add_offsets_to_txn_request::AddOffsetsToTxnRequest::NAME, &**m),
-            Self::EndTxn(m) => (26, end_txn_request::EndTxnRequest::NAME, &**m),
+            Self::AddOffsetsToTxn(m) => (25, add_offsets_to_txn_request::AddOffsetsToTxnRequest::NAME, m),
+            Self::EndTxn(m) => (26, end_txn_request::EndTxnRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::WriteTxnMarkers(m) => (27, write_txn_markers_request::WriteTxnMarkersRequest::NAME, &**m),
-            Self::TxnOffsetCommit(m) => (28, txn_offset_commit_request::TxnOffsetCommitRequest::NAME, &**m),
+            Self::WriteTxnMarkers(m) => (27, write_txn_markers_request::WriteTxnMarkersRequest::NAME, m),
+            Self::TxnOffsetCommit(m) => (28, txn_offset_commit_request::TxnOffsetCommitRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::DescribeAcls(m) => (29, describe_acls_request::DescribeAclsRequest::NAME, &**m),
+            Self::DescribeAcls(m) => (29, describe_acls_request::DescribeAclsRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::CreateAcls(m) => (30, create_acls_request::CreateAclsRequest::NAME, &**m),
+            Self::CreateAcls(m) => (30, create_acls_request::CreateAclsRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::DeleteAcls(m) => (31, delete_acls_request::DeleteAclsRequest::NAME, &**m),
+            Self::DeleteAcls(m) => (31, delete_acls_request::DeleteAclsRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::DescribeConfigs(m) => (32, describe_configs_request::DescribeConfigsRequest::NAME, &**m),
+            Self::DescribeConfigs(m) => (32, describe_configs_request::DescribeConfigsRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::AlterConfigs(m) => (33, alter_configs_request::AlterConfigsRequest::NAME, &**m),
+            Self::AlterConfigs(m) => (33, alter_configs_request::AlterConfigsRequest::NAME, m),
             #[cfg(feature = "admin")]
             Self::AlterReplicaLogDirs(m) => {
-                (34, alter_replica_log_dirs_request::AlterReplicaLogDirsRequest::NAME, &**m)
+                (34, alter_replica_log_dirs_request::AlterReplicaLogDirsRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
-            Self::DescribeLogDirs(m) => (35, describe_log_dirs_request::DescribeLogDirsRequest::NAME, &**m),
-            Self::SaslAuthenticate(m) => (36, sasl_authenticate_request::SaslAuthenticateRequest::NAME, &**m),
+            Self::DescribeLogDirs(m) => (35, describe_log_dirs_request::DescribeLogDirsRequest::NAME, m),
+            Self::SaslAuthenticate(m) => (36, sasl_authenticate_request::SaslAuthenticateRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::CreatePartitions(m) => (37, create_partitions_request::CreatePartitionsRequest::NAME, &**m),
+            Self::CreatePartitions(m) => (37, create_partitions_request::CreatePartitionsRequest::NAME, m),
             #[cfg(feature = "admin")]
             Self::CreateDelegationToken(m) => {
-                (38, create_delegation_token_request::CreateDelegationTokenRequest::NAME, &**m)
+                (38, create_delegation_token_request::CreateDelegationTokenRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::RenewDelegationToken(m) => {
-                (39, renew_delegation_token_request::RenewDelegationTokenRequest::NAME, &**m)
+                (39, renew_delegation_token_request::RenewDelegationTokenRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::ExpireDelegationToken(m) => {
-                (40, expire_delegation_token_request::ExpireDelegationTokenRequest::NAME, &**m)
+                (40, expire_delegation_token_request::ExpireDelegationTokenRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::DescribeDelegationToken(m) => {
-                (41, describe_delegation_token_request::DescribeDelegationTokenRequest::NAME, &**m)
+                (41, describe_delegation_token_request::DescribeDelegationTokenRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
-            Self::DeleteGroups(m) => (42, delete_groups_request::DeleteGroupsRequest::NAME, &**m),
+            Self::DeleteGroups(m) => (42, delete_groups_request::DeleteGroupsRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::ElectLeaders(m) => (43, elect_leaders_request::ElectLeadersRequest::NAME, &**m),
+            Self::ElectLeaders(m) => (43, elect_leaders_request::ElectLeadersRequest::NAME, m),
             #[cfg(feature = "admin")]
             Self::IncrementalAlterConfigs(m) => {
-                (44, incremental_alter_configs_request::IncrementalAlterConfigsRequest::NAME, &**m)
+                (44, incremental_alter_configs_request::IncrementalAlterConfigsRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::AlterPartitionReassignments(m) => {
-                (45, alter_partition_reassignments_request::AlterPartitionReassignmentsRequest::NAME, &**m)
+                (45, alter_partition_reassignments_request::AlterPartitionReassignmentsRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::ListPartitionReassignments(m) => {
-                (46, list_partition_reassignments_request::ListPartitionReassignmentsRequest::NAME, &**m)
+                (46, list_partition_reassignments_request::ListPartitionReassignmentsRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
-            Self::OffsetDelete(m) => (47, offset_delete_request::OffsetDeleteRequest::NAME, &**m),
+            Self::OffsetDelete(m) => (47, offset_delete_request::OffsetDeleteRequest::NAME, m),
             #[cfg(feature = "admin")]
             Self::DescribeClientQuotas(m) => {
-                (48, describe_client_quotas_request::DescribeClientQuotasRequest::NAME, &**m)
+                (48, describe_client_quotas_request::DescribeClientQuotasRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::AlterClientQuotas(m) => {
-                (49, alter_client_quotas_request::AlterClientQuotasRequest::NAME, &**m)
+                (49, alter_client_quotas_request::AlterClientQuotasRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::DescribeUserScramCredentials(m) => {
-                (50, describe_user_scram_credentials_request::DescribeUserScramCredentialsRequest::NAME, &**m)
+                (50, describe_user_scram_credentials_request::DescribeUserScramCredentialsRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::AlterUserScramCredentials(m) => {
-                (51, alter_user_scram_credentials_request::AlterUserScramCredentialsRequest::NAME, &**m)
+                (51, alter_user_scram_credentials_request::AlterUserScramCredentialsRequest::NAME, m)
             }
             #[cfg(feature = "internal")]
-            Self::Vote(m) => (52, vote_request::VoteRequest::NAME, &**m),
+            Self::Vote(m) => (52, vote_request::VoteRequest::NAME, m),
             #[cfg(feature = "internal")]
-            Self::BeginQuorumEpoch(m) => {
-                (53, begin_quorum_epoch_request::BeginQuorumEpochRequest::NAME, &**m)
-            }
+            Self::BeginQuorumEpoch(m) => (53, begin_quorum_epoch_request::BeginQuorumEpochRequest::NAME, m),
             #[cfg(feature = "internal")]
-            Self::EndQuorumEpoch(m) => (54, end_quorum_epoch_request::EndQuorumEpochRequest::NAME, &**m),
+            Self::EndQuorumEpoch(m) => (54, end_quorum_epoch_request::EndQuorumEpochRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::DescribeQuorum(m) => (55, describe_quorum_request::DescribeQuorumRequest::NAME, &**m),
+            Self::DescribeQuorum(m) => (55, describe_quorum_request::DescribeQuorumRequest::NAME, m),
             #[cfg(feature = "internal")]
-            Self::AlterPartition(m) => (56, alter_partition_request::AlterPartitionRequest::NAME, &**m),
+            Self::AlterPartition(m) => (56, alter_partition_request::AlterPartitionRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::UpdateFeatures(m) => (57, update_features_request::UpdateFeaturesRequest::NAME, &**m),
+            Self::UpdateFeatures(m) => (57, update_features_request::UpdateFeaturesRequest::NAME, m),
             #[cfg(feature = "internal")]
-            Self::Envelope(m) => (58, envelope_request::EnvelopeRequest::NAME, &**m),
+            Self::Envelope(m) => (58, envelope_request::EnvelopeRequest::NAME, m),
             #[cfg(feature = "internal")]
-            Self::FetchSnapshot(m) => (59, fetch_snapshot_request::FetchSnapshotRequest::NAME, &**m),
+            Self::FetchSnapshot(m) => (59, fetch_snapshot_request::FetchSnapshotRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::DescribeCluster(m) => (60, describe_cluster_request::DescribeClusterRequest::NAME, &**m),
+            Self::DescribeCluster(m) => (60, describe_cluster_request::DescribeClusterRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::DescribeProducers(m) => {
-                (61, describe_producers_request::DescribeProducersRequest::NAME, &**m)
-            }
+            Self::DescribeProducers(m) => (61, describe_producers_request::DescribeProducersRequest::NAME, m),
             #[cfg(feature = "internal")]
             Self::BrokerRegistration(m) => {
-                (62, broker_registration_request::BrokerRegistrationRequest::NAME, &**m)
+                (62, broker_registration_request::BrokerRegistrationRequest::NAME, m)
             }
             #[cfg(feature = "internal")]
-            Self::BrokerHeartbeat(m) => (63, broker_heartbeat_request::BrokerHeartbeatRequest::NAME, &**m),
+            Self::BrokerHeartbeat(m) => (63, broker_heartbeat_request::BrokerHeartbeatRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::UnregisterBroker(m) => (64, unregister_broker_request::UnregisterBrokerRequest::NAME, &**m),
+            Self::UnregisterBroker(m) => (64, unregister_broker_request::UnregisterBrokerRequest::NAME, m),
             #[cfg(feature = "admin")]
             Self::DescribeTransactions(m) => {
-                (65, describe_transactions_request::DescribeTransactionsRequest::NAME, &**m)
+                (65, describe_transactions_request::DescribeTransactionsRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
-            Self::ListTransactions(m) => (66, list_transactions_request::ListTransactionsRequest::NAME, &**m),
+            Self::ListTransactions(m) => (66, list_transactions_request::ListTransactionsRequest::NAME, m),
             #[cfg(feature = "internal")]
             Self::AllocateProducerIds(m) => {
-                (67, allocate_producer_ids_request::AllocateProducerIdsRequest::NAME, &**m)
+                (67, allocate_producer_ids_request::AllocateProducerIdsRequest::NAME, m)
             }
             Self::ConsumerGroupHeartbeat(m) => {
-                (68, consumer_group_heartbeat_request::ConsumerGroupHeartbeatRequest::NAME, &**m)
+                (68, consumer_group_heartbeat_request::ConsumerGroupHeartbeatRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::ConsumerGroupDescribe(m) => {
-                (69, consumer_group_describe_request::ConsumerGroupDescribeRequest::NAME, &**m)
+                (69, consumer_group_describe_request::ConsumerGroupDescribeRequest::NAME, m)
             }
             #[cfg(feature = "internal")]
             Self::ControllerRegistration(m) => {
-                (70, controller_registration_request::ControllerRegistrationRequest::NAME, &**m)
+                (70, controller_registration_request::ControllerRegistrationRequest::NAME, m)
             }
             Self::GetTelemetrySubscriptions(m) => {
-                (71, get_telemetry_subscriptions_request::GetTelemetrySubscriptionsRequest::NAME, &**m)
+                (71, get_telemetry_subscriptions_request::GetTelemetrySubscriptionsRequest::NAME, m)
             }
-            Self::PushTelemetry(m) => (72, push_telemetry_request::PushTelemetryRequest::NAME, &**m),
+            Self::PushTelemetry(m) => (72, push_telemetry_request::PushTelemetryRequest::NAME, m),
             #[cfg(feature = "internal")]
             Self::AssignReplicasToDirs(m) => {
-                (73, assign_replicas_to_dirs_request::AssignReplicasToDirsRequest::NAME, &**m)
+                (73, assign_replicas_to_dirs_request::AssignReplicasToDirsRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::ListConfigResources(m) => {
-                (74, list_config_resources_request::ListConfigResourcesRequest::NAME, &**m)
+                (74, list_config_resources_request::ListConfigResourcesRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::DescribeTopicPartitions(m) => {
-                (75, describe_topic_partitions_request::DescribeTopicPartitionsRequest::NAME, &**m)
+                (75, describe_topic_partitions_request::DescribeTopicPartitionsRequest::NAME, m)
             }
             #[cfg(feature = "share")]
             Self::ShareGroupHeartbeat(m) => {
-                (76, share_group_heartbeat_request::ShareGroupHeartbeatRequest::NAME, &**m)
+                (76, share_group_heartbeat_request::ShareGroupHeartbeatRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::ShareGroupDescribe(m) => {
-                (77, share_group_describe_request::ShareGroupDescribeRequest::NAME, &**m)
+                (77, share_group_describe_request::ShareGroupDescribeRequest::NAME, m)
             }
             #[cfg(feature = "share")]
-            Self::ShareFetch(m) => (78, share_fetch_request::ShareFetchRequest::NAME, &**m),
+            Self::ShareFetch(m) => (78, share_fetch_request::ShareFetchRequest::NAME, m),
             #[cfg(feature = "share")]
-            Self::ShareAcknowledge(m) => (79, share_acknowledge_request::ShareAcknowledgeRequest::NAME, &**m),
+            Self::ShareAcknowledge(m) => (79, share_acknowledge_request::ShareAcknowledgeRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::AddRaftVoter(m) => (80, add_raft_voter_request::AddRaftVoterRequest::NAME, &**m),
+            Self::AddRaftVoter(m) => (80, add_raft_voter_request::AddRaftVoterRequest::NAME, m),
             #[cfg(feature = "admin")]
-            Self::RemoveRaftVoter(m) => (81, remove_raft_voter_request::RemoveRaftVoterRequest::NAME, &**m),
+            Self::RemoveRaftVoter(m) => (81, remove_raft_voter_request::RemoveRaftVoterRequest::NAME, m),
             #[cfg(feature = "internal")]
-            Self::UpdateRaftVoter(m) => (82, update_raft_voter_request::UpdateRaftVoterRequest::NAME, &**m),
+            Self::UpdateRaftVoter(m) => (82, update_raft_voter_request::UpdateRaftVoterRequest::NAME, m),
             #[cfg(feature = "internal")]
             Self::InitializeShareGroupState(m) => {
-                (83, initialize_share_group_state_request::InitializeShareGroupStateRequest::NAME, &**m)
+                (83, initialize_share_group_state_request::InitializeShareGroupStateRequest::NAME, m)
             }
             #[cfg(feature = "internal")]
             Self::ReadShareGroupState(m) => {
-                (84, read_share_group_state_request::ReadShareGroupStateRequest::NAME, &**m)
+                (84, read_share_group_state_request::ReadShareGroupStateRequest::NAME, m)
             }
             #[cfg(feature = "internal")]
             Self::WriteShareGroupState(m) => {
-                (85, write_share_group_state_request::WriteShareGroupStateRequest::NAME, &**m)
+                (85, write_share_group_state_request::WriteShareGroupStateRequest::NAME, m)
             }
             #[cfg(feature = "internal")]
             Self::DeleteShareGroupState(m) => {
-                (86, delete_share_group_state_request::DeleteShareGroupStateRequest::NAME, &**m)
+                (86, delete_share_group_state_request::DeleteShareGroupStateRequest::NAME, m)
             }
             #[cfg(feature = "internal")]
             Self::ReadShareGroupStateSummary(m) => {
-                (87, read_share_group_state_summary_request::ReadShareGroupStateSummaryRequest::NAME, &**m)
+                (87, read_share_group_state_summary_request::ReadShareGroupStateSummaryRequest::NAME, m)
             }
             #[cfg(feature = "streams")]
             Self::StreamsGroupHeartbeat(m) => {
-                (88, streams_group_heartbeat_request::StreamsGroupHeartbeatRequest::NAME, &**m)
+                (88, streams_group_heartbeat_request::StreamsGroupHeartbeatRequest::NAME, m)
             }
             #[cfg(feature = "streams")]
             Self::StreamsGroupDescribe(m) => {
-                (89, streams_group_describe_request::StreamsGroupDescribeRequest::NAME, &**m)
+                (89, streams_group_describe_request::StreamsGroupDescribeRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::DescribeShareGroupOffsets(m) => {
-                (90, describe_share_group_offsets_request::DescribeShareGroupOffsetsRequest::NAME, &**m)
+                (90, describe_share_group_offsets_request::DescribeShareGroupOffsetsRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::AlterShareGroupOffsets(m) => {
-                (91, alter_share_group_offsets_request::AlterShareGroupOffsetsRequest::NAME, &**m)
+                (91, alter_share_group_offsets_request::AlterShareGroupOffsetsRequest::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::DeleteShareGroupOffsets(m) => {
-                (92, delete_share_group_offsets_request::DeleteShareGroupOffsetsRequest::NAME, &**m)
+                (92, delete_share_group_offsets_request::DeleteShareGroupOffsetsRequest::NAME, m)
             }
         }
     }
 
     pub(crate) fn walk_mut(&mut self) -> &mut dyn Walk {
         match self {
-            Self::Produce(m) => &mut **m,
-            Self::Fetch(m) => &mut **m,
-            Self::ListOffsets(m) => &mut **m,
-            Self::Metadata(m) => &mut **m,
-            Self::OffsetCommit(m) => &mut **m,
-            Self::OffsetFetch(m) => &mut **m,
-            Self::FindCoordinator(m) => &mut **m,
-            Self::JoinGroup(m) => &mut **m,
-            Self::Heartbeat(m) => &mut **m,
-            Self::LeaveGroup(m) => &mut **m,
-            Self::SyncGroup(m) => &mut **m,
+            Self::Produce(m) => m,
+            Self::Fetch(m) => m,
+            Self::ListOffsets(m) => m,
+            Self::Metadata(m) => m,
+            Self::OffsetCommit(m) => m,
+            Self::OffsetFetch(m) => m,
+            Self::FindCoordinator(m) => m,
+            Self::JoinGroup(m) => m,
+            Self::Heartbeat(m) => m,
+            Self::LeaveGroup(m) => m,
+            Self::SyncGroup(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeGroups(m) => &mut **m,
+            Self::DescribeGroups(m) => m,
             #[cfg(feature = "admin")]
-            Self::ListGroups(m) => &mut **m,
-            Self::SaslHandshake(m) => &mut **m,
-            Self::ApiVersions(m) => &mut **m,
+            Self::ListGroups(m) => m,
+            Self::SaslHandshake(m) => m,
+            Self::ApiVersions(m) => m,
             #[cfg(feature = "admin")]
-            Self::CreateTopics(m) => &mut **m,
+            Self::CreateTopics(m) => m,
             #[cfg(feature = "admin")]
-            Self::DeleteTopics(m) => &mut **m,
+            Self::DeleteTopics(m) => m,
             #[cfg(feature = "admin")]
-            Self::DeleteRecords(m) => &mut **m,
-            Self::InitProducerId(m) => &mut **m,
-            Self::OffsetForLeaderEpoch(m) => &mut **m,
-            Self::AddPartitionsToTxn(m) => &mut **m,
-            Self::AddOffsetsToTxn(m) => &mut **m,
-            Self::EndTxn(m) => &mut **m,
+            Self::DeleteRecords(m) => m,
+            Self::InitProducerId(m) => m,
+            Self::OffsetForLeaderEpoch(m) => m,
+            Self::AddPartitionsToTxn(m) => m,
+            Self::AddOffsetsToTxn(m) => m,
+            Self::EndTxn(m) => m,
             #[cfg(feature = "admin")]
-            Self::WriteTxnMarkers(m) => &mut **m,
-            Self::TxnOffsetCommit(m) => &mut **m,
+            Self::WriteTxnMarkers(m) => m,
+            Self::TxnOffsetCommit(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeAcls(m) => &mut **m,
+            Self::DescribeAcls(m) => m,
             #[cfg(feature = "admin")]
-            Self::CreateAcls(m) => &mut **m,
+            Self::CreateAcls(m) => m,
             #[cfg(feature = "admin")]
-            Self::DeleteAcls(m) => &mut **m,
+            Self::DeleteAcls(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeConfigs(m) => &mut **m,
+            Self::DescribeConfigs(m) => m,
             #[cfg(feature = "admin")]
-            Self::AlterConfigs(m) => &mut **m,
+            Self::AlterConfigs(m) => m,
             #[cfg(feature = "admin")]
-            Self::AlterReplicaLogDirs(m) => &mut **m,
+            Self::AlterReplicaLogDirs(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeLogDirs(m) => &mut **m,
-            Self::SaslAuthenticate(m) => &mut **m,
+            Self::DescribeLogDirs(m) => m,
+            Self::SaslAuthenticate(m) => m,
             #[cfg(feature = "admin")]
-            Self::CreatePartitions(m) => &mut **m,
+            Self::CreatePartitions(m) => m,
             #[cfg(feature = "admin")]
-            Self::CreateDelegationToken(m) => &mut **m,
+            Self::CreateDelegationToken(m) => m,
             #[cfg(feature = "admin")]
-            Self::RenewDelegationToken(m) => &mut **m,
+            Self::RenewDelegationToken(m) => m,
             #[cfg(feature = "admin")]
-            Self::ExpireDelegationToken(m) => &mut **m,
+            Self::ExpireDelegationToken(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeDelegationToken(m) => &mut **m,
+            Self::DescribeDelegationToken(m) => m,
             #[cfg(feature = "admin")]
-            Self::DeleteGroups(m) => &mut **m,
+            Self::DeleteGroups(m) => m,
             #[cfg(feature = "admin")]
-            Self::ElectLeaders(m) => &mut **m,
+            Self::ElectLeaders(m) => m,
             #[cfg(feature = "admin")]
-            Self::IncrementalAlterConfigs(m) => &mut **m,
+            Self::IncrementalAlterConfigs(m) => m,
             #[cfg(feature = "admin")]
-            Self::AlterPartitionReassignments(m) => &mut **m,
+            Self::AlterPartitionReassignments(m) => m,
             #[cfg(feature = "admin")]
-            Self::ListPartitionReassignments(m) => &mut **m,
+            Self::ListPartitionReassignments(m) => m,
             #[cfg(feature = "admin")]
-            Self::OffsetDelete(m) => &mut **m,
+            Self::OffsetDelete(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeClientQuotas(m) => &mut **m,
+            Self::DescribeClientQuotas(m) => m,
             #[cfg(feature = "admin")]
-            Self::AlterClientQuotas(m) => &mut **m,
+            Self::AlterClientQuotas(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeUserScramCredentials(m) => &mut **m,
+            Self::DescribeUserScramCredentials(m) => m,
             #[cfg(feature = "admin")]
-            Self::AlterUserScramCredentials(m) => &mut **m,
+            Self::AlterUserScramCredentials(m) => m,
             #[cfg(feature = "internal")]
-            Self::Vote(m) => &mut **m,
+            Self::Vote(m) => m,
             #[cfg(feature = "internal")]
-            Self::BeginQuorumEpoch(m) => &mut **m,
+            Self::BeginQuorumEpoch(m) => m,
             #[cfg(feature = "internal")]
-            Self::EndQuorumEpoch(m) => &mut **m,
+            Self::EndQuorumEpoch(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeQuorum(m) => &mut **m,
+            Self::DescribeQuorum(m) => m,
             #[cfg(feature = "internal")]
-            Self::AlterPartition(m) => &mut **m,
+            Self::AlterPartition(m) => m,
             #[cfg(feature = "admin")]
-            Self::UpdateFeatures(m) => &mut **m,
+            Self::UpdateFeatures(m) => m,
             #[cfg(feature = "internal")]
-            Self::Envelope(m) => &mut **m,
+            Self::Envelope(m) => m,
             #[cfg(feature = "internal")]
-            Self::FetchSnapshot(m) => &mut **m,
+            Self::FetchSnapshot(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeCluster(m) => &mut **m,
+            Self::DescribeCluster(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeProducers(m) => &mut **m,
+            Self::DescribeProducers(m) => m,
             #[cfg(feature = "internal")]
-            Self::BrokerRegistration(m) => &mut **m,
+            Self::BrokerRegistration(m) => m,
             #[cfg(feature = "internal")]
-            Self::BrokerHeartbeat(m) => &mut **m,
+            Self::BrokerHeartbeat(m) => m,
             #[cfg(feature = "admin")]
-            Self::UnregisterBroker(m) => &mut **m,
+            Self::UnregisterBroker(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeTransactions(m) => &mut **m,
+            Self::DescribeTransactions(m) => m,
             #[cfg(feature = "admin")]
-            Self::ListTransactions(m) => &mut **m,
+            Self::ListTransactions(m) => m,
             #[cfg(feature = "internal")]
-            Self::AllocateProducerIds(m) => &mut **m,
-            Self::ConsumerGroupHeartbeat(m) => &mut **m,
+            Self::AllocateProducerIds(m) => m,
+            Self::ConsumerGroupHeartbeat(m) => m,
             #[cfg(feature = "admin")]
-            Self::ConsumerGroupDescribe(m) => &mut **m,
+            Self::ConsumerGroupDescribe(m) => m,
             #[cfg(feature = "internal")]
-            Self::ControllerRegistration(m) => &mut **m,
-            Self::GetTelemetrySubscriptions(m) => &mut **m,
-            Self::PushTelemetry(m) => &mut **m,
+            Self::ControllerRegistration(m) => m,
+            Self::GetTelemetrySubscriptions(m) => m,
+            Self::PushTelemetry(m) => m,
             #[cfg(feature = "internal")]
-            Self::AssignReplicasToDirs(m) => &mut **m,
+            Self::AssignReplicasToDirs(m) => m,
             #[cfg(feature = "admin")]
-            Self::ListConfigResources(m) => &mut **m,
+            Self::ListConfigResources(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeTopicPartitions(m) => &mut **m,
+            Self::DescribeTopicPartitions(m) => m,
             #[cfg(feature = "share")]
-            Self::ShareGroupHeartbeat(m) => &mut **m,
+            Self::ShareGroupHeartbeat(m) => m,
             #[cfg(feature = "admin")]
-            Self::ShareGroupDescribe(m) => &mut **m,
+            Self::ShareGroupDescribe(m) => m,
             #[cfg(feature = "share")]
-            Self::ShareFetch(m) => &mut **m,
+            Self::ShareFetch(m) => m,
             #[cfg(feature = "share")]
-            Self::ShareAcknowledge(m) => &mut **m,
+            Self::ShareAcknowledge(m) => m,
             #[cfg(feature = "admin")]
-            Self::AddRaftVoter(m) => &mut **m,
+            Self::AddRaftVoter(m) => m,
             #[cfg(feature = "admin")]
-            Self::RemoveRaftVoter(m) => &mut **m,
+            Self::RemoveRaftVoter(m) => m,
             #[cfg(feature = "internal")]
-            Self::UpdateRaftVoter(m) => &mut **m,
+            Self::UpdateRaftVoter(m) => m,
             #[cfg(feature = "internal")]
-            Self::InitializeShareGroupState(m) => &mut **m,
+            Self::InitializeShareGroupState(m) => m,
             #[cfg(feature = "internal")]
-            Self::ReadShareGroupState(m) => &mut **m,
+            Self::ReadShareGroupState(m) => m,
             #[cfg(feature = "internal")]
-            Self::WriteShareGroupState(m) => &mut **m,
+            Self::WriteShareGroupState(m) => m,
             #[cfg(feature = "internal")]
-            Self::DeleteShareGroupState(m) => &mut **m,
+            Self::DeleteShareGroupState(m) => m,
             #[cfg(feature = "internal")]
-            Self::ReadShareGroupStateSummary(m) => &mut **m,
+            Self::ReadShareGroupStateSummary(m) => m,
             #[cfg(feature = "streams")]
-            Self::StreamsGroupHeartbeat(m) => &mut **m,
+            Self::StreamsGroupHeartbeat(m) => m,
             #[cfg(feature = "streams")]
-            Self::StreamsGroupDescribe(m) => &mut **m,
+            Self::StreamsGroupDescribe(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeShareGroupOffsets(m) => &mut **m,
+            Self::DescribeShareGroupOffsets(m) => m,
             #[cfg(feature = "admin")]
-            Self::AlterShareGroupOffsets(m) => &mut **m,
+            Self::AlterShareGroupOffsets(m) => m,
             #[cfg(feature = "admin")]
-            Self::DeleteShareGroupOffsets(m) => &mut **m,
+            Self::DeleteShareGroupOffsets(m) => m,
         }
     }
 }
@@ -737,741 +729,719 @@ impl AnyRequest {
 #[non_exhaustive]
 #[allow(missing_docs, reason = "a variant is the message of its name")]
 pub enum AnyResponse {
-    Produce(Box<produce_response::ProduceResponse>),
-    Fetch(Box<fetch_response::FetchResponse>),
-    ListOffsets(Box<list_offsets_response::ListOffsetsResponse>),
-    Metadata(Box<metadata_response::MetadataResponse>),
-    OffsetCommit(Box<offset_commit_response::OffsetCommitResponse>),
-    OffsetFetch(Box<offset_fetch_response::OffsetFetchResponse>),
-    FindCoordinator(Box<find_coordinator_response::FindCoordinatorResponse>),
-    JoinGroup(Box<join_group_response::JoinGroupResponse>),
-    Heartbeat(Box<heartbeat_response::HeartbeatResponse>),
-    LeaveGroup(Box<leave_group_response::LeaveGroupResponse>),
-    SyncGroup(Box<sync_group_response::SyncGroupResponse>),
+    Produce(produce_response::ProduceResponse),
+    Fetch(fetch_response::FetchResponse),
+    ListOffsets(list_offsets_response::ListOffsetsResponse),
+    Metadata(metadata_response::MetadataResponse),
+    OffsetCommit(offset_commit_response::OffsetCommitResponse),
+    OffsetFetch(offset_fetch_response::OffsetFetchResponse),
+    FindCoordinator(find_coordinator_response::FindCoordinatorResponse),
+    JoinGroup(join_group_response::JoinGroupResponse),
+    Heartbeat(heartbeat_response::HeartbeatResponse),
+    LeaveGroup(leave_group_response::LeaveGroupResponse),
+    SyncGroup(sync_group_response::SyncGroupResponse),
     #[cfg(feature = "admin")]
-    DescribeGroups(Box<describe_groups_response::DescribeGroupsResponse>),
+    DescribeGroups(describe_groups_response::DescribeGroupsResponse),
     #[cfg(feature = "admin")]
-    ListGroups(Box<list_groups_response::ListGroupsResponse>),
-    SaslHandshake(Box<sasl_handshake_response::SaslHandshakeResponse>),
-    ApiVersions(Box<api_versions_response::ApiVersionsResponse>),
+    ListGroups(list_groups_response::ListGroupsResponse),
+    SaslHandshake(sasl_handshake_response::SaslHandshakeResponse),
+    ApiVersions(api_versions_response::ApiVersionsResponse),
     #[cfg(feature = "admin")]
-    CreateTopics(Box<create_topics_response::CreateTopicsResponse>),
+    CreateTopics(create_topics_response::CreateTopicsResponse),
     #[cfg(feature = "admin")]
-    DeleteTopics(Box<delete_topics_response::DeleteTopicsResponse>),
+    DeleteTopics(delete_topics_response::DeleteTopicsResponse),
     #[cfg(feature = "admin")]
-    DeleteRecords(Box<delete_records_response::DeleteRecordsResponse>),
-    InitProducerId(Box<init_producer_id_response::InitProducerIdResponse>),
-    OffsetForLeaderEpoch(Box<offset_for_leader_epoch_response::OffsetForLeaderEpochResponse>),
-    AddPartitionsToTxn(Box<add_partitions_to_txn_response::AddPartitionsToTxnResponse>),
-    AddOffsetsToTxn(Box<add_offsets_to_txn_response::AddOffsetsToTxnResponse>),
-    EndTxn(Box<end_txn_response::EndTxnResponse>),
+    DeleteRecords(delete_records_response::DeleteRecordsResponse),
+    InitProducerId(init_producer_id_response::InitProducerIdResponse),
+    OffsetForLeaderEpoch(offset_for_leader_epoch_response::OffsetForLeaderEpochResponse),
+    AddPartitionsToTxn(add_partitions_to_txn_response::AddPartitionsToTxnResponse),
+    AddOffsetsToTxn(add_offsets_to_txn_response::AddOffsetsToTxnResponse),
+    EndTxn(end_txn_response::EndTxnResponse),
     #[cfg(feature = "admin")]
-    WriteTxnMarkers(Box<write_txn_markers_response::WriteTxnMarkersResponse>),
-    TxnOffsetCommit(Box<txn_offset_commit_response::TxnOffsetCommitResponse>),
+    WriteTxnMarkers(write_txn_markers_response::WriteTxnMarkersResponse),
+    TxnOffsetCommit(txn_offset_commit_response::TxnOffsetCommitResponse),
     #[cfg(feature = "admin")]
-    DescribeAcls(Box<describe_acls_response::DescribeAclsResponse>),
+    DescribeAcls(describe_acls_response::DescribeAclsResponse),
     #[cfg(feature = "admin")]
-    CreateAcls(Box<create_acls_response::CreateAclsResponse>),
+    CreateAcls(create_acls_response::CreateAclsResponse),
     #[cfg(feature = "admin")]
-    DeleteAcls(Box<delete_acls_response::DeleteAclsResponse>),
+    DeleteAcls(delete_acls_response::DeleteAclsResponse),
     #[cfg(feature = "admin")]
-    DescribeConfigs(Box<describe_configs_response::DescribeConfigsResponse>),
+    DescribeConfigs(describe_configs_response::DescribeConfigsResponse),
     #[cfg(feature = "admin")]
-    AlterConfigs(Box<alter_configs_response::AlterConfigsResponse>),
+    AlterConfigs(alter_configs_response::AlterConfigsResponse),
     #[cfg(feature = "admin")]
-    AlterReplicaLogDirs(Box<alter_replica_log_dirs_response::AlterReplicaLogDirsResponse>),
+    AlterReplicaLogDirs(alter_replica_log_dirs_response::AlterReplicaLogDirsResponse),
     #[cfg(feature = "admin")]
-    DescribeLogDirs(Box<describe_log_dirs_response::DescribeLogDirsResponse>),
-    SaslAuthenticate(Box<sasl_authenticate_response::SaslAuthenticateResponse>),
+    DescribeLogDirs(describe_log_dirs_response::DescribeLogDirsResponse),
+    SaslAuthenticate(sasl_authenticate_response::SaslAuthenticateResponse),
     #[cfg(feature = "admin")]
-    CreatePartitions(Box<create_partitions_response::CreatePartitionsResponse>),
+    CreatePartitions(create_partitions_response::CreatePartitionsResponse),
     #[cfg(feature = "admin")]
-    CreateDelegationToken(Box<create_delegation_token_response::CreateDelegationTokenResponse>),
+    CreateDelegationToken(create_delegation_token_response::CreateDelegationTokenResponse),
     #[cfg(feature = "admin")]
-    RenewDelegationToken(Box<renew_delegation_token_response::RenewDelegationTokenResponse>),
+    RenewDelegationToken(renew_delegation_token_response::RenewDelegationTokenResponse),
     #[cfg(feature = "admin")]
-    ExpireDelegationToken(Box<expire_delegation_token_response::ExpireDelegationTokenResponse>),
+    ExpireDelegationToken(expire_delegation_token_response::ExpireDelegationTokenResponse),
     #[cfg(feature = "admin")]
-    DescribeDelegationToken(Box<describe_delegation_token_response::DescribeDelegationTokenResponse>),
+    DescribeDelegationToken(describe_delegation_token_response::DescribeDelegationTokenResponse),
     #[cfg(feature = "admin")]
-    DeleteGroups(Box<delete_groups_response::DeleteGroupsResponse>),
+    DeleteGroups(delete_groups_response::DeleteGroupsResponse),
     #[cfg(feature = "admin")]
-    ElectLeaders(Box<elect_leaders_response::ElectLeadersResponse>),
+    ElectLeaders(elect_leaders_response::ElectLeadersResponse),
     #[cfg(feature = "admin")]
-    IncrementalAlterConfigs(Box<incremental_alter_configs_response::IncrementalAlterConfigsResponse>),
+    IncrementalAlterConfigs(incremental_alter_configs_response::IncrementalAlterConfigsResponse),
     #[cfg(feature = "admin")]
-    AlterPartitionReassignments(
-        Box<alter_partition_reassignments_response::AlterPartitionReassignmentsResponse>,
-    ),
+    AlterPartitionReassignments(alter_partition_reassignments_response::AlterPartitionReassignmentsResponse),
     #[cfg(feature = "admin")]
-    ListPartitionReassignments(
-        Box<list_partition_reassignments_response::ListPartitionReassignmentsResponse>,
-    ),
+    ListPartitionReassignments(list_partition_reassignments_response::ListPartitionReassignmentsResponse),
     #[cfg(feature = "admin")]
-    OffsetDelete(Box<offset_delete_response::OffsetDeleteResponse>),
+    OffsetDelete(offset_delete_response::OffsetDeleteResponse),
     #[cfg(feature = "admin")]
-    DescribeClientQuotas(Box<describe_client_quotas_response::DescribeClientQuotasResponse>),
+    DescribeClientQuotas(describe_client_quotas_response::DescribeClientQuotasResponse),
     #[cfg(feature = "admin")]
-    AlterClientQuotas(Box<alter_client_quotas_response::AlterClientQuotasResponse>),
+    AlterClientQuotas(alter_client_quotas_response::AlterClientQuotasResponse),
     #[cfg(feature = "admin")]
     DescribeUserScramCredentials(
-        Box<describe_user_scram_credentials_response::DescribeUserScramCredentialsResponse>,
+        describe_user_scram_credentials_response::DescribeUserScramCredentialsResponse,
     ),
     #[cfg(feature = "admin")]
-    AlterUserScramCredentials(Box<alter_user_scram_credentials_response::AlterUserScramCredentialsResponse>),
+    AlterUserScramCredentials(alter_user_scram_credentials_response::AlterUserScramCredentialsResponse),
     #[cfg(feature = "internal")]
-    Vote(Box<vote_response::VoteResponse>),
+    Vote(vote_response::VoteResponse),
     #[cfg(feature = "internal")]
-    BeginQuorumEpoch(Box<begin_quorum_epoch_response::BeginQuorumEpochResponse>),
+    BeginQuorumEpoch(begin_quorum_epoch_response::BeginQuorumEpochResponse),
     #[cfg(feature = "internal")]
-    EndQuorumEpoch(Box<end_quorum_epoch_response::EndQuorumEpochResponse>),
+    EndQuorumEpoch(end_quorum_epoch_response::EndQuorumEpochResponse),
     #[cfg(feature = "admin")]
-    DescribeQuorum(Box<describe_quorum_response::DescribeQuorumResponse>),
+    DescribeQuorum(describe_quorum_response::DescribeQuorumResponse),
     #[cfg(feature = "internal")]
-    AlterPartition(Box<alter_partition_response::AlterPartitionResponse>),
+    AlterPartition(alter_partition_response::AlterPartitionResponse),
     #[cfg(feature = "admin")]
-    UpdateFeatures(Box<update_features_response::UpdateFeaturesResponse>),
+    UpdateFeatures(update_features_response::UpdateFeaturesResponse),
     #[cfg(feature = "internal")]
-    Envelope(Box<envelope_response::EnvelopeResponse>),
+    Envelope(envelope_response::EnvelopeResponse),
     #[cfg(feature = "internal")]
-    FetchSnapshot(Box<fetch_snapshot_response::FetchSnapshotResponse>),
+    FetchSnapshot(fetch_snapshot_response::FetchSnapshotResponse),
     #[cfg(feature = "admin")]
-    DescribeCluster(Box<describe_cluster_response::DescribeClusterResponse>),
+    DescribeCluster(describe_cluster_response::DescribeClusterResponse),
     #[cfg(feature = "admin")]
-    DescribeProducers(Box<describe_producers_response::DescribeProducersResponse>),
+    DescribeProducers(describe_producers_response::DescribeProducersResponse),
     #[cfg(feature = "internal")]
-    BrokerRegistration(Box<broker_registration_response::BrokerRegistrationResponse>),
+    BrokerRegistration(broker_registration_response::BrokerRegistrationResponse),
     #[cfg(feature = "internal")]
-    BrokerHeartbeat(Box<broker_heartbeat_response::BrokerHeartbeatResponse>),
+    BrokerHeartbeat(broker_heartbeat_response::BrokerHeartbeatResponse),
     #[cfg(feature = "admin")]
-    UnregisterBroker(Box<unregister_broker_response::UnregisterBrokerResponse>),
+    UnregisterBroker(unregister_broker_response::UnregisterBrokerResponse),
     #[cfg(feature = "admin")]
-    DescribeTransactions(Box<describe_transactions_response::DescribeTransactionsResponse>),
+    DescribeTransactions(describe_transactions_response::DescribeTransactionsResponse),
     #[cfg(feature = "admin")]
-    ListTransactions(Box<list_transactions_response::ListTransactionsResponse>),
+    ListTransactions(list_transactions_response::ListTransactionsResponse),
     #[cfg(feature = "internal")]
-    AllocateProducerIds(Box<allocate_producer_ids_response::AllocateProducerIdsResponse>),
-    ConsumerGroupHeartbeat(Box<consumer_group_heartbeat_response::ConsumerGroupHeartbeatResponse>),
+    AllocateProducerIds(allocate_producer_ids_response::AllocateProducerIdsResponse),
+    ConsumerGroupHeartbeat(consumer_group_heartbeat_response::ConsumerGroupHeartbeatResponse),
     #[cfg(feature = "admin")]
-    ConsumerGroupDescribe(Box<consumer_group_describe_response::ConsumerGroupDescribeResponse>),
+    ConsumerGroupDescribe(consumer_group_describe_response::ConsumerGroupDescribeResponse),
     #[cfg(feature = "internal")]
-    ControllerRegistration(Box<controller_registration_response::ControllerRegistrationResponse>),
-    GetTelemetrySubscriptions(Box<get_telemetry_subscriptions_response::GetTelemetrySubscriptionsResponse>),
-    PushTelemetry(Box<push_telemetry_response::PushTelemetryResponse>),
+    ControllerRegistration(controller_registration_response::ControllerRegistrationResponse),
+    GetTelemetrySubscriptions(get_telemetry_subscriptions_response::GetTelemetrySubscriptionsResponse),
+    PushTelemetry(push_telemetry_response::PushTelemetryResponse),
     #[cfg(feature = "internal")]
-    AssignReplicasToDirs(Box<assign_replicas_to_dirs_response::AssignReplicasToDirsResponse>),
+    AssignReplicasToDirs(assign_replicas_to_dirs_response::AssignReplicasToDirsResponse),
     #[cfg(feature = "admin")]
-    ListConfigResources(Box<list_config_resources_response::ListConfigResourcesResponse>),
+    ListConfigResources(list_config_resources_response::ListConfigResourcesResponse),
     #[cfg(feature = "admin")]
-    DescribeTopicPartitions(Box<describe_topic_partitions_response::DescribeTopicPartitionsResponse>),
+    DescribeTopicPartitions(describe_topic_partitions_response::DescribeTopicPartitionsResponse),
     #[cfg(feature = "share")]
-    ShareGroupHeartbeat(Box<share_group_heartbeat_response::ShareGroupHeartbeatResponse>),
+    ShareGroupHeartbeat(share_group_heartbeat_response::ShareGroupHeartbeatResponse),
     #[cfg(feature = "admin")]
-    ShareGroupDescribe(Box<share_group_describe_response::ShareGroupDescribeResponse>),
+    ShareGroupDescribe(share_group_describe_response::ShareGroupDescribeResponse),
     #[cfg(feature = "share")]
-    ShareFetch(Box<share_fetch_response::ShareFetchResponse>),
+    ShareFetch(share_fetch_response::ShareFetchResponse),
     #[cfg(feature = "share")]
-    ShareAcknowledge(Box<share_acknowledge_response::ShareAcknowledgeResponse>),
+    ShareAcknowledge(share_acknowledge_response::ShareAcknowledgeResponse),
     #[cfg(feature = "admin")]
-    AddRaftVoter(Box<add_raft_voter_response::AddRaftVoterResponse>),
+    AddRaftVoter(add_raft_voter_response::AddRaftVoterResponse),
     #[cfg(feature = "admin")]
-    RemoveRaftVoter(Box<remove_raft_voter_response::RemoveRaftVoterResponse>),
+    RemoveRaftVoter(remove_raft_voter_response::RemoveRaftVoterResponse),
     #[cfg(feature = "internal")]
-    UpdateRaftVoter(Box<update_raft_voter_response::UpdateRaftVoterResponse>),
+    UpdateRaftVoter(update_raft_voter_response::UpdateRaftVoterResponse),
     #[cfg(feature = "internal")]
-    InitializeShareGroupState(Box<initialize_share_group_state_response::InitializeShareGroupStateResponse>),
+    InitializeShareGroupState(initialize_share_group_state_response::InitializeShareGroupStateResponse),
     #[cfg(feature = "internal")]
-    ReadShareGroupState(Box<read_share_group_state_response::ReadShareGroupStateResponse>),
+    ReadShareGroupState(read_share_group_state_response::ReadShareGroupStateResponse),
     #[cfg(feature = "internal")]
-    WriteShareGroupState(Box<write_share_group_state_response::WriteShareGroupStateResponse>),
+    WriteShareGroupState(write_share_group_state_response::WriteShareGroupStateResponse),
     #[cfg(feature = "internal")]
-    DeleteShareGroupState(Box<delete_share_group_state_response::DeleteShareGroupStateResponse>),
+    DeleteShareGroupState(delete_share_group_state_response::DeleteShareGroupStateResponse),
     #[cfg(feature = "internal")]
-    ReadShareGroupStateSummary(
-        Box<read_share_group_state_summary_response::ReadShareGroupStateSummaryResponse>,
-    ),
+    ReadShareGroupStateSummary(read_share_group_state_summary_response::ReadShareGroupStateSummaryResponse),
     #[cfg(feature = "streams")]
-    StreamsGroupHeartbeat(Box<streams_group_heartbeat_response::StreamsGroupHeartbeatResponse>),
+    StreamsGroupHeartbeat(streams_group_heartbeat_response::StreamsGroupHeartbeatResponse),
     #[cfg(feature = "streams")]
-    StreamsGroupDescribe(Box<streams_group_describe_response::StreamsGroupDescribeResponse>),
+    StreamsGroupDescribe(streams_group_describe_response::StreamsGroupDescribeResponse),
     #[cfg(feature = "admin")]
-    DescribeShareGroupOffsets(Box<describe_share_group_offsets_response::DescribeShareGroupOffsetsResponse>),
+    DescribeShareGroupOffsets(describe_share_group_offsets_response::DescribeShareGroupOffsetsResponse),
     #[cfg(feature = "admin")]
-    AlterShareGroupOffsets(Box<alter_share_group_offsets_response::AlterShareGroupOffsetsResponse>),
+    AlterShareGroupOffsets(alter_share_group_offsets_response::AlterShareGroupOffsetsResponse),
     #[cfg(feature = "admin")]
-    DeleteShareGroupOffsets(Box<delete_share_group_offsets_response::DeleteShareGroupOffsetsResponse>),
+    DeleteShareGroupOffsets(delete_share_group_offsets_response::DeleteShareGroupOffsetsResponse),
 }
 
 impl AnyResponse {
     /// The response of an API as a fresh one is, each field at its default; `None` if this build does not have it.
     pub fn empty(api_key: ApiKey) -> Option<Self> {
         Some(match api_key.0 {
-            0 => Self::Produce(Box::default()),
-            1 => Self::Fetch(Box::default()),
-            2 => Self::ListOffsets(Box::default()),
-            3 => Self::Metadata(Box::default()),
-            8 => Self::OffsetCommit(Box::default()),
-            9 => Self::OffsetFetch(Box::default()),
-            10 => Self::FindCoordinator(Box::default()),
-            11 => Self::JoinGroup(Box::default()),
-            12 => Self::Heartbeat(Box::default()),
-            13 => Self::LeaveGroup(Box::default()),
-            14 => Self::SyncGroup(Box::default()),
+            0 => Self::Produce(Default::default()),
+            1 => Self::Fetch(Default::default()),
+            2 => Self::ListOffsets(Default::default()),
+            3 => Self::Metadata(Default::default()),
+            8 => Self::OffsetCommit(Default::default()),
+            9 => Self::OffsetFetch(Default::default()),
+            10 => Self::FindCoordinator(Default::default()),
+            11 => Self::JoinGroup(Default::default()),
+            12 => Self::Heartbeat(Default::default()),
+            13 => Self::LeaveGroup(Default::default()),
+            14 => Self::SyncGroup(Default::default()),
             #[cfg(feature = "admin")]
-            15 => Self::DescribeGroups(Box::default()),
+            15 => Self::DescribeGroups(Default::default()),
             #[cfg(feature = "admin")]
-            16 => Self::ListGroups(Box::default()),
-            17 => Self::SaslHandshake(Box::default()),
-            18 => Self::ApiVersions(Box::default()),
+            16 => Self::ListGroups(Default::default()),
+            17 => Self::SaslHandshake(Default::default()),
+            18 => Self::ApiVersions(Default::default()),
             #[cfg(feature = "admin")]
-            19 => Self::CreateTopics(Box::default()),
+            19 => Self::CreateTopics(Default::default()),
             #[cfg(feature = "admin")]
-            20 => Self::DeleteTopics(Box::default()),
+            20 => Self::DeleteTopics(Default::default()),
             #[cfg(feature = "admin")]
-            21 => Self::DeleteRecords(Box::default()),
-            22 => Self::InitProducerId(Box::default()),
-            23 => Self::OffsetForLeaderEpoch(Box::default()),
-            24 => Self::AddPartitionsToTxn(Box::default()),
-            25 => Self::AddOffsetsToTxn(Box::default()),
-            26 => Self::EndTxn(Box::default()),
+            21 => Self::DeleteRecords(Default::default()),
+            22 => Self::InitProducerId(Default::default()),
+            23 => Self::OffsetForLeaderEpoch(Default::default()),
+            24 => Self::AddPartitionsToTxn(Default::default()),
+            25 => Self::AddOffsetsToTxn(Default::default()),
+            26 => Self::EndTxn(Default::default()),
             #[cfg(feature = "admin")]
-            27 => Self::WriteTxnMarkers(Box::default()),
-            28 => Self::TxnOffsetCommit(Box::default()),
+            27 => Self::WriteTxnMarkers(Default::default()),
+            28 => Self::TxnOffsetCommit(Default::default()),
             #[cfg(feature = "admin")]
-            29 => Self::DescribeAcls(Box::default()),
+            29 => Self::DescribeAcls(Default::default()),
             #[cfg(feature = "admin")]
-            30 => Self::CreateAcls(Box::default()),
+            30 => Self::CreateAcls(Default::default()),
             #[cfg(feature = "admin")]
-            31 => Self::DeleteAcls(Box::default()),
+            31 => Self::DeleteAcls(Default::default()),
             #[cfg(feature = "admin")]
-            32 => Self::DescribeConfigs(Box::default()),
+            32 => Self::DescribeConfigs(Default::default()),
             #[cfg(feature = "admin")]
-            33 => Self::AlterConfigs(Box::default()),
+            33 => Self::AlterConfigs(Default::default()),
             #[cfg(feature = "admin")]
-            34 => Self::AlterReplicaLogDirs(Box::default()),
+            34 => Self::AlterReplicaLogDirs(Default::default()),
             #[cfg(feature = "admin")]
-            35 => Self::DescribeLogDirs(Box::default()),
-            36 => Self::SaslAuthenticate(Box::default()),
+            35 => Self::DescribeLogDirs(Default::default()),
+            36 => Self::SaslAuthenticate(Default::default()),
             #[cfg(feature = "admin")]
-            37 => Self::CreatePartitions(Box::default()),
+            37 => Self::CreatePartitions(Default::default()),
             #[cfg(feature = "admin")]
-            38 => Self::CreateDelegationToken(Box::default()),
+            38 => Self::CreateDelegationToken(Default::default()),
             #[cfg(feature = "admin")]
-            39 => Self::RenewDelegationToken(Box::default()),
+            39 => Self::RenewDelegationToken(Default::default()),
             #[cfg(feature = "admin")]
-            40 => Self::ExpireDelegationToken(Box::default()),
+            40 => Self::ExpireDelegationToken(Default::default()),
             #[cfg(feature = "admin")]
-            41 => Self::DescribeDelegationToken(Box::default()),
+            41 => Self::DescribeDelegationToken(Default::default()),
             #[cfg(feature = "admin")]
-            42 => Self::DeleteGroups(Box::default()),
+            42 => Self::DeleteGroups(Default::default()),
             #[cfg(feature = "admin")]
-            43 => Self::ElectLeaders(Box::default()),
+            43 => Self::ElectLeaders(Default::default()),
             #[cfg(feature = "admin")]
-            44 => Self::IncrementalAlterConfigs(Box::default()),
+            44 => Self::IncrementalAlterConfigs(Default::default()),
             #[cfg(feature = "admin")]
-            45 => Self::AlterPartitionReassignments(Box::default()),
+            45 => Self::AlterPartitionReassignments(Default::default()),
             #[cfg(feature = "admin")]
-            46 => Self::ListPartitionReassignments(Box::default()),
+            46 => Self::ListPartitionReassignments(Default::default()),
             #[cfg(feature = "admin")]
-            47 => Self::OffsetDelete(Box::default()),
+            47 => Self::OffsetDelete(Default::default()),
             #[cfg(feature = "admin")]
-            48 => Self::DescribeClientQuotas(Box::default()),
+            48 => Self::DescribeClientQuotas(Default::default()),
             #[cfg(feature = "admin")]
-            49 => Self::AlterClientQuotas(Box::default()),
+            49 => Self::AlterClientQuotas(Default::default()),
             #[cfg(feature = "admin")]
-            50 => Self::DescribeUserScramCredentials(Box::default()),
+            50 => Self::DescribeUserScramCredentials(Default::default()),
             #[cfg(feature = "admin")]
-            51 => Self::AlterUserScramCredentials(Box::default()),
+            51 => Self::AlterUserScramCredentials(Default::default()),
             #[cfg(feature = "internal")]
-            52 => Self::Vote(Box::default()),
+            52 => Self::Vote(Default::default()),
             #[cfg(feature = "internal")]
-            53 => Self::BeginQuorumEpoch(Box::default()),
+            53 => Self::BeginQuorumEpoch(Default::default()),
             #[cfg(feature = "internal")]
-            54 => Self::EndQuorumEpoch(Box::default()),
+            54 => Self::EndQuorumEpoch(Default::default()),
             #[cfg(feature = "admin")]
-            55 => Self::DescribeQuorum(Box::default()),
+            55 => Self::DescribeQuorum(Default::default()),
             #[cfg(feature = "internal")]
-            56 => Self::AlterPartition(Box::default()),
+            56 => Self::AlterPartition(Default::default()),
             #[cfg(feature = "admin")]
-            57 => Self::UpdateFeatures(Box::default()),
+            57 => Self::UpdateFeatures(Default::default()),
             #[cfg(feature = "internal")]
-            58 => Self::Envelope(Box::default()),
+            58 => Self::Envelope(Default::default()),
             #[cfg(feature = "internal")]
-            59 => Self::FetchSnapshot(Box::default()),
+            59 => Self::FetchSnapshot(Default::default()),
             #[cfg(feature = "admin")]
-            60 => Self::DescribeCluster(Box::default()),
+            60 => Self::DescribeCluster(Default::default()),
             #[cfg(feature = "admin")]
-            61 => Self::DescribeProducers(Box::default()),
+            61 => Self::DescribeProducers(Default::default()),
             #[cfg(feature = "internal")]
-            62 => Self::BrokerRegistration(Box::default()),
+            62 => Self::BrokerRegistration(Default::default()),
             #[cfg(feature = "internal")]
-            63 => Self::BrokerHeartbeat(Box::default()),
+            63 => Self::BrokerHeartbeat(Default::default()),
             #[cfg(feature = "admin")]
-            64 => Self::UnregisterBroker(Box::default()),
+            64 => Self::UnregisterBroker(Default::default()),
             #[cfg(feature = "admin")]
-            65 => Self::DescribeTransactions(Box::default()),
+            65 => Self::DescribeTransactions(Default::default()),
             #[cfg(feature = "admin")]
-            66 => Self::ListTransactions(Box::default()),
+            66 => Self::ListTransactions(Default::default()),
             #[cfg(feature = "internal")]
-            67 => Self::AllocateProducerIds(Box::default()),
-            68 => Self::ConsumerGroupHeartbeat(Box::default()),
+            67 => Self::AllocateProducerIds(Default::default()),
+            68 => Self::ConsumerGroupHeartbeat(Default::default()),
             #[cfg(feature = "admin")]
-            69 => Self::ConsumerGroupDescribe(Box::default()),
+            69 => Self::ConsumerGroupDescribe(Default::default()),
             #[cfg(feature = "internal")]
-            70 => Self::ControllerRegistration(Box::default()),
-            71 => Self::GetTelemetrySubscriptions(Box::default()),
-            72 => Self::PushTelemetry(Box::default()),
+            70 => Self::ControllerRegistration(Default::default()),
+            71 => Self::GetTelemetrySubscriptions(Default::default()),
+            72 => Self::PushTelemetry(Default::default()),
             #[cfg(feature = "internal")]
-            73 => Self::AssignReplicasToDirs(Box::default()),
+            73 => Self::AssignReplicasToDirs(Default::default()),
             #[cfg(feature = "admin")]
-            74 => Self::ListConfigResources(Box::default()),
+            74 => Self::ListConfigResources(Default::default()),
             #[cfg(feature = "admin")]
-            75 => Self::DescribeTopicPartitions(Box::default()),
+            75 => Self::DescribeTopicPartitions(Default::default()),
             #[cfg(feature = "share")]
-            76 => Self::ShareGroupHeartbeat(Box::default()),
+            76 => Self::ShareGroupHeartbeat(Default::default()),
             #[cfg(feature = "admin")]
-            77 => Self::ShareGroupDescribe(Box::default()),
+            77 => Self::ShareGroupDescribe(Default::default()),
             #[cfg(feature = "share")]
-            78 => Self::ShareFetch(Box::default()),
+            78 => Self::ShareFetch(Default::default()),
             #[cfg(feature = "share")]
-            79 => Self::ShareAcknowledge(Box::default()),
+            79 => Self::ShareAcknowledge(Default::default()),
             #[cfg(feature = "admin")]
-            80 => Self::AddRaftVoter(Box::default()),
+            80 => Self::AddRaftVoter(Default::default()),
             #[cfg(feature = "admin")]
-            81 => Self::RemoveRaftVoter(Box::default()),
+            81 => Self::RemoveRaftVoter(Default::default()),
             #[cfg(feature = "internal")]
-            82 => Self::UpdateRaftVoter(Box::default()),
+            82 => Self::UpdateRaftVoter(Default::default()),
             #[cfg(feature = "internal")]
-            83 => Self::InitializeShareGroupState(Box::default()),
+            83 => Self::InitializeShareGroupState(Default::default()),
             #[cfg(feature = "internal")]
-            84 => Self::ReadShareGroupState(Box::default()),
+            84 => Self::ReadShareGroupState(Default::default()),
             #[cfg(feature = "internal")]
-            85 => Self::WriteShareGroupState(Box::default()),
+            85 => Self::WriteShareGroupState(Default::default()),
             #[cfg(feature = "internal")]
-            86 => Self::DeleteShareGroupState(Box::default()),
+            86 => Self::DeleteShareGroupState(Default::default()),
             #[cfg(feature = "internal")]
-            87 => Self::ReadShareGroupStateSummary(Box::default()),
+            87 => Self::ReadShareGroupStateSummary(Default::default()),
             #[cfg(feature = "streams")]
-            88 => Self::StreamsGroupHeartbeat(Box::default()),
+            88 => Self::StreamsGroupHeartbeat(Default::default()),
             #[cfg(feature = "streams")]
-            89 => Self::StreamsGroupDescribe(Box::default()),
+            89 => Self::StreamsGroupDescribe(Default::default()),
             #[cfg(feature = "admin")]
-            90 => Self::DescribeShareGroupOffsets(Box::default()),
+            90 => Self::DescribeShareGroupOffsets(Default::default()),
             #[cfg(feature = "admin")]
-            91 => Self::AlterShareGroupOffsets(Box::default()),
+            91 => Self::AlterShareGroupOffsets(Default::default()),
             #[cfg(feature = "admin")]
-            92 => Self::DeleteShareGroupOffsets(Box::default()),
+            92 => Self::DeleteShareGroupOffsets(Default::default()),
             _ => return None,
         })
     }
 
     pub(crate) fn parts(&self) -> (i16, &'static str, &dyn Walk) {
         match self {
-            Self::Produce(m) => (0, produce_response::ProduceResponse::NAME, &**m),
-            Self::Fetch(m) => (1, fetch_response::FetchResponse::NAME, &**m),
-            Self::ListOffsets(m) => (2, list_offsets_response::ListOffsetsResponse::NAME, &**m),
-            Self::Metadata(m) => (3, metadata_response::MetadataResponse::NAME, &**m),
-            Self::OffsetCommit(m) => (8, offset_commit_response::OffsetCommitResponse::NAME, &**m),
-            Self::OffsetFetch(m) => (9, offset_fetch_response::OffsetFetchResponse::NAME, &**m),
-            Self::FindCoordinator(m) => (10, find_coordinator_response::FindCoordinatorResponse::NAME, &**m),
-            Self::JoinGroup(m) => (11, join_group_response::JoinGroupResponse::NAME, &**m),
-            Self::Heartbeat(m) => (12, heartbeat_response::HeartbeatResponse::NAME, &**m),
-            Self::LeaveGroup(m) => (13, leave_group_response::LeaveGroupResponse::NAME, &**m),
-            Self::SyncGroup(m) => (14, sync_group_response::SyncGroupResponse::NAME, &**m),
+            Self::Produce(m) => (0, produce_response::ProduceResponse::NAME, m),
+            Self::Fetch(m) => (1, fetch_response::FetchResponse::NAME, m),
+            Self::ListOffsets(m) => (2, list_offsets_response::ListOffsetsResponse::NAME, m),
+            Self::Metadata(m) => (3, metadata_response::MetadataResponse::NAME, m),
+            Self::OffsetCommit(m) => (8, offset_commit_response::OffsetCommitResponse::NAME, m),
+            Self::OffsetFetch(m) => (9, offset_fetch_response::OffsetFetchResponse::NAME, m),
+            Self::FindCoordinator(m) => (10, find_coordinator_response::FindCoordinatorResponse::NAME, m),
+            Self::JoinGroup(m) => (11, join_group_response::JoinGroupResponse::NAME, m),
+            Self::Heartbeat(m) => (12, heartbeat_response::HeartbeatResponse::NAME, m),
+            Self::LeaveGroup(m) => (13, leave_group_response::LeaveGroupResponse::NAME, m),
+            Self::SyncGroup(m) => (14, sync_group_response::SyncGroupResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::DescribeGroups(m) => (15, describe_groups_response::DescribeGroupsResponse::NAME, &**m),
+            Self::DescribeGroups(m) => (15, describe_groups_response::DescribeGroupsResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::ListGroups(m) => (16, list_groups_response::ListGroupsResponse::NAME, &**m),
-            Self::SaslHandshake(m) => (17, sasl_handshake_response::SaslHandshakeResponse::NAME, &**m),
-            Self::ApiVersions(m) => (18, api_versions_response::ApiVersionsResponse::NAME, &**m),
+            Self::ListGroups(m) => (16, list_groups_response::ListGroupsResponse::NAME, m),
+            Self::SaslHandshake(m) => (17, sasl_handshake_response::SaslHandshakeResponse::NAME, m),
+            Self::ApiVersions(m) => (18, api_versions_response::ApiVersionsResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::CreateTopics(m) => (19, create_topics_response::CreateTopicsResponse::NAME, &**m),
+            Self::CreateTopics(m) => (19, create_topics_response::CreateTopicsResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::DeleteTopics(m) => (20, delete_topics_response::DeleteTopicsResponse::NAME, &**m),
+            Self::DeleteTopics(m) => (20, delete_topics_response::DeleteTopicsResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::DeleteRecords(m) => (21, delete_records_response::DeleteRecordsResponse::NAME, &**m),
-            Self::InitProducerId(m) => (22, init_producer_id_response::InitProducerIdResponse::NAME, &**m),
+            Self::DeleteRecords(m) => (21, delete_records_response::DeleteRecordsResponse::NAME, m),
+            Self::InitProducerId(m) => (22, init_producer_id_response::InitProducerIdResponse::NAME, m),
             Self::OffsetForLeaderEpoch(m) => {
-                (23, offset_for_leader_epoch_response::OffsetForLeaderEpochResponse::NAME, &**m)
+                (23, offset_for_leader_epoch_response::OffsetForLeaderEpochResponse::NAME, m)
             }
             Self::AddPartitionsToTxn(m) => {
-                (24, add_partitions_to_txn_response::AddPartitionsToTxnResponse::NAME, &**m)
+                (24, add_partitions_to_txn_response::AddPartitionsToTxnResponse::NAME, m)
             }
-            Self::AddOffsetsToTxn(m) => {
-                (25, add_offsets_to_txn_response::AddOffsetsToTxnResponse::NAME, &**m)
-            }
-            Self::EndTxn(m) => (26, end_txn_response::EndTxnResponse::NAME, &**m),
+            Self::AddOffsetsToTxn(m) => (25, add_offsets_to_txn_response::AddOffsetsToTxnResponse::NAME, m),
+            Self::EndTxn(m) => (26, end_txn_response::EndTxnResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::WriteTxnMarkers(m) => (27, write_txn_markers_response::WriteTxnMarkersResponse::NAME, &**m),
-            Self::TxnOffsetCommit(m) => (28, txn_offset_commit_response::TxnOffsetCommitResponse::NAME, &**m),
+            Self::WriteTxnMarkers(m) => (27, write_txn_markers_response::WriteTxnMarkersResponse::NAME, m),
+            Self::TxnOffsetCommit(m) => (28, txn_offset_commit_response::TxnOffsetCommitResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::DescribeAcls(m) => (29, describe_acls_response::DescribeAclsResponse::NAME, &**m),
+            Self::DescribeAcls(m) => (29, describe_acls_response::DescribeAclsResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::CreateAcls(m) => (30, create_acls_response::CreateAclsResponse::NAME, &**m),
+            Self::CreateAcls(m) => (30, create_acls_response::CreateAclsResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::DeleteAcls(m) => (31, delete_acls_response::DeleteAclsResponse::NAME, &**m),
+            Self::DeleteAcls(m) => (31, delete_acls_response::DeleteAclsResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::DescribeConfigs(m) => (32, describe_configs_response::DescribeConfigsResponse::NAME, &**m),
+            Self::DescribeConfigs(m) => (32, describe_configs_response::DescribeConfigsResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::AlterConfigs(m) => (33, alter_configs_response::AlterConfigsResponse::NAME, &**m),
+            Self::AlterConfigs(m) => (33, alter_configs_response::AlterConfigsResponse::NAME, m),
             #[cfg(feature = "admin")]
             Self::AlterReplicaLogDirs(m) => {
-                (34, alter_replica_log_dirs_response::AlterReplicaLogDirsResponse::NAME, &**m)
+                (34, alter_replica_log_dirs_response::AlterReplicaLogDirsResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
-            Self::DescribeLogDirs(m) => (35, describe_log_dirs_response::DescribeLogDirsResponse::NAME, &**m),
-            Self::SaslAuthenticate(m) => {
-                (36, sasl_authenticate_response::SaslAuthenticateResponse::NAME, &**m)
-            }
+            Self::DescribeLogDirs(m) => (35, describe_log_dirs_response::DescribeLogDirsResponse::NAME, m),
+            Self::SaslAuthenticate(m) => (36, sasl_authenticate_response::SaslAuthenticateResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::CreatePartitions(m) => {
-                (37, create_partitions_response::CreatePartitionsResponse::NAME, &**m)
-            }
+            Self::CreatePartitions(m) => (37, create_partitions_response::CreatePartitionsResponse::NAME, m),
             #[cfg(feature = "admin")]
             Self::CreateDelegationToken(m) => {
-                (38, create_delegation_token_response::CreateDelegationTokenResponse::NAME, &**m)
+                (38, create_delegation_token_response::CreateDelegationTokenResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::RenewDelegationToken(m) => {
-                (39, renew_delegation_token_response::RenewDelegationTokenResponse::NAME, &**m)
+                (39, renew_delegation_token_response::RenewDelegationTokenResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::ExpireDelegationToken(m) => {
-                (40, expire_delegation_token_response::ExpireDelegationTokenResponse::NAME, &**m)
+                (40, expire_delegation_token_response::ExpireDelegationTokenResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::DescribeDelegationToken(m) => {
-                (41, describe_delegation_token_response::DescribeDelegationTokenResponse::NAME, &**m)
+                (41, describe_delegation_token_response::DescribeDelegationTokenResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
-            Self::DeleteGroups(m) => (42, delete_groups_response::DeleteGroupsResponse::NAME, &**m),
+            Self::DeleteGroups(m) => (42, delete_groups_response::DeleteGroupsResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::ElectLeaders(m) => (43, elect_leaders_response::ElectLeadersResponse::NAME, &**m),
+            Self::ElectLeaders(m) => (43, elect_leaders_response::ElectLeadersResponse::NAME, m),
             #[cfg(feature = "admin")]
             Self::IncrementalAlterConfigs(m) => {
-                (44, incremental_alter_configs_response::IncrementalAlterConfigsResponse::NAME, &**m)
+                (44, incremental_alter_configs_response::IncrementalAlterConfigsResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::AlterPartitionReassignments(m) => {
-                (45, alter_partition_reassignments_response::AlterPartitionReassignmentsResponse::NAME, &**m)
+                (45, alter_partition_reassignments_response::AlterPartitionReassignmentsResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::ListPartitionReassignments(m) => {
-                (46, list_partition_reassignments_response::ListPartitionReassignmentsResponse::NAME, &**m)
+                (46, list_partition_reassignments_response::ListPartitionReassignmentsResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
-            Self::OffsetDelete(m) => (47, offset_delete_response::OffsetDeleteResponse::NAME, &**m),
+            Self::OffsetDelete(m) => (47, offset_delete_response::OffsetDeleteResponse::NAME, m),
             #[cfg(feature = "admin")]
             Self::DescribeClientQuotas(m) => {
-                (48, describe_client_quotas_response::DescribeClientQuotasResponse::NAME, &**m)
+                (48, describe_client_quotas_response::DescribeClientQuotasResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::AlterClientQuotas(m) => {
-                (49, alter_client_quotas_response::AlterClientQuotasResponse::NAME, &**m)
+                (49, alter_client_quotas_response::AlterClientQuotasResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
-            Self::DescribeUserScramCredentials(m) => (
-                50,
-                describe_user_scram_credentials_response::DescribeUserScramCredentialsResponse::NAME,
-                &**m,
-            ),
+            Self::DescribeUserScramCredentials(m) => {
+                (50, describe_user_scram_credentials_response::DescribeUserScramCredentialsResponse::NAME, m)
+            }
             #[cfg(feature = "admin")]
             Self::AlterUserScramCredentials(m) => {
-                (51, alter_user_scram_credentials_response::AlterUserScramCredentialsResponse::NAME, &**m)
+                (51, alter_user_scram_credentials_response::AlterUserScramCredentialsResponse::NAME, m)
             }
             #[cfg(feature = "internal")]
-            Self::Vote(m) => (52, vote_response::VoteResponse::NAME, &**m),
+            Self::Vote(m) => (52, vote_response::VoteResponse::NAME, m),
             #[cfg(feature = "internal")]
-            Self::BeginQuorumEpoch(m) => {
-                (53, begin_quorum_epoch_response::BeginQuorumEpochResponse::NAME, &**m)
-            }
+            Self::BeginQuorumEpoch(m) => (53, begin_quorum_epoch_response::BeginQuorumEpochResponse::NAME, m),
             #[cfg(feature = "internal")]
-            Self::EndQuorumEpoch(m) => (54, end_quorum_epoch_response::EndQuorumEpochResponse::NAME, &**m),
+            Self::EndQuorumEpoch(m) => (54, end_quorum_epoch_response::EndQuorumEpochResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::DescribeQuorum(m) => (55, describe_quorum_response::DescribeQuorumResponse::NAME, &**m),
+            Self::DescribeQuorum(m) => (55, describe_quorum_response::DescribeQuorumResponse::NAME, m),
             #[cfg(feature = "internal")]
-            Self::AlterPartition(m) => (56, alter_partition_response::AlterPartitionResponse::NAME, &**m),
+            Self::AlterPartition(m) => (56, alter_partition_response::AlterPartitionResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::UpdateFeatures(m) => (57, update_features_response::UpdateFeaturesResponse::NAME, &**m),
+            Self::UpdateFeatures(m) => (57, update_features_response::UpdateFeaturesResponse::NAME, m),
             #[cfg(feature = "internal")]
-            Self::Envelope(m) => (58, envelope_response::EnvelopeResponse::NAME, &**m),
+            Self::Envelope(m) => (58, envelope_response::EnvelopeResponse::NAME, m),
             #[cfg(feature = "internal")]
-            Self::FetchSnapshot(m) => (59, fetch_snapshot_response::FetchSnapshotResponse::NAME, &**m),
+            Self::FetchSnapshot(m) => (59, fetch_snapshot_response::FetchSnapshotResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::DescribeCluster(m) => (60, describe_cluster_response::DescribeClusterResponse::NAME, &**m),
+            Self::DescribeCluster(m) => (60, describe_cluster_response::DescribeClusterResponse::NAME, m),
             #[cfg(feature = "admin")]
             Self::DescribeProducers(m) => {
-                (61, describe_producers_response::DescribeProducersResponse::NAME, &**m)
+                (61, describe_producers_response::DescribeProducersResponse::NAME, m)
             }
             #[cfg(feature = "internal")]
             Self::BrokerRegistration(m) => {
-                (62, broker_registration_response::BrokerRegistrationResponse::NAME, &**m)
+                (62, broker_registration_response::BrokerRegistrationResponse::NAME, m)
             }
             #[cfg(feature = "internal")]
-            Self::BrokerHeartbeat(m) => (63, broker_heartbeat_response::BrokerHeartbeatResponse::NAME, &**m),
+            Self::BrokerHeartbeat(m) => (63, broker_heartbeat_response::BrokerHeartbeatResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::UnregisterBroker(m) => {
-                (64, unregister_broker_response::UnregisterBrokerResponse::NAME, &**m)
-            }
+            Self::UnregisterBroker(m) => (64, unregister_broker_response::UnregisterBrokerResponse::NAME, m),
             #[cfg(feature = "admin")]
             Self::DescribeTransactions(m) => {
-                (65, describe_transactions_response::DescribeTransactionsResponse::NAME, &**m)
+                (65, describe_transactions_response::DescribeTransactionsResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
-            Self::ListTransactions(m) => {
-                (66, list_transactions_response::ListTransactionsResponse::NAME, &**m)
-            }
+            Self::ListTransactions(m) => (66, list_transactions_response::ListTransactionsResponse::NAME, m),
             #[cfg(feature = "internal")]
             Self::AllocateProducerIds(m) => {
-                (67, allocate_producer_ids_response::AllocateProducerIdsResponse::NAME, &**m)
+                (67, allocate_producer_ids_response::AllocateProducerIdsResponse::NAME, m)
             }
             Self::ConsumerGroupHeartbeat(m) => {
-                (68, consumer_group_heartbeat_response::ConsumerGroupHeartbeatResponse::NAME, &**m)
+                (68, consumer_group_heartbeat_response::ConsumerGroupHeartbeatResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::ConsumerGroupDescribe(m) => {
-                (69, consumer_group_describe_response::ConsumerGroupDescribeResponse::NAME, &**m)
+                (69, consumer_group_describe_response::ConsumerGroupDescribeResponse::NAME, m)
             }
             #[cfg(feature = "internal")]
             Self::ControllerRegistration(m) => {
-                (70, controller_registration_response::ControllerRegistrationResponse::NAME, &**m)
+                (70, controller_registration_response::ControllerRegistrationResponse::NAME, m)
             }
             Self::GetTelemetrySubscriptions(m) => {
-                (71, get_telemetry_subscriptions_response::GetTelemetrySubscriptionsResponse::NAME, &**m)
+                (71, get_telemetry_subscriptions_response::GetTelemetrySubscriptionsResponse::NAME, m)
             }
-            Self::PushTelemetry(m) => (72, push_telemetry_response::PushTelemetryResponse::NAME, &**m),
+            Self::PushTelemetry(m) => (72, push_telemetry_response::PushTelemetryResponse::NAME, m),
             #[cfg(feature = "internal")]
             Self::AssignReplicasToDirs(m) => {
-                (73, assign_replicas_to_dirs_response::AssignReplicasToDirsResponse::NAME, &**m)
+                (73, assign_replicas_to_dirs_response::AssignReplicasToDirsResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::ListConfigResources(m) => {
-                (74, list_config_resources_response::ListConfigResourcesResponse::NAME, &**m)
+                (74, list_config_resources_response::ListConfigResourcesResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::DescribeTopicPartitions(m) => {
-                (75, describe_topic_partitions_response::DescribeTopicPartitionsResponse::NAME, &**m)
+                (75, describe_topic_partitions_response::DescribeTopicPartitionsResponse::NAME, m)
             }
             #[cfg(feature = "share")]
             Self::ShareGroupHeartbeat(m) => {
-                (76, share_group_heartbeat_response::ShareGroupHeartbeatResponse::NAME, &**m)
+                (76, share_group_heartbeat_response::ShareGroupHeartbeatResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::ShareGroupDescribe(m) => {
-                (77, share_group_describe_response::ShareGroupDescribeResponse::NAME, &**m)
+                (77, share_group_describe_response::ShareGroupDescribeResponse::NAME, m)
             }
             #[cfg(feature = "share")]
-            Self::ShareFetch(m) => (78, share_fetch_response::ShareFetchResponse::NAME, &**m),
+            Self::ShareFetch(m) => (78, share_fetch_response::ShareFetchResponse::NAME, m),
             #[cfg(feature = "share")]
-            Self::ShareAcknowledge(m) => {
-                (79, share_acknowledge_response::ShareAcknowledgeResponse::NAME, &**m)
-            }
+            Self::ShareAcknowledge(m) => (79, share_acknowledge_response::ShareAcknowledgeResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::AddRaftVoter(m) => (80, add_raft_voter_response::AddRaftVoterResponse::NAME, &**m),
+            Self::AddRaftVoter(m) => (80, add_raft_voter_response::AddRaftVoterResponse::NAME, m),
             #[cfg(feature = "admin")]
-            Self::RemoveRaftVoter(m) => (81, remove_raft_voter_response::RemoveRaftVoterResponse::NAME, &**m),
+            Self::RemoveRaftVoter(m) => (81, remove_raft_voter_response::RemoveRaftVoterResponse::NAME, m),
             #[cfg(feature = "internal")]
-            Self::UpdateRaftVoter(m) => (82, update_raft_voter_response::UpdateRaftVoterResponse::NAME, &**m),
+            Self::UpdateRaftVoter(m) => (82, update_raft_voter_response::UpdateRaftVoterResponse::NAME, m),
             #[cfg(feature = "internal")]
             Self::InitializeShareGroupState(m) => {
-                (83, initialize_share_group_state_response::InitializeShareGroupStateResponse::NAME, &**m)
+                (83, initialize_share_group_state_response::InitializeShareGroupStateResponse::NAME, m)
             }
             #[cfg(feature = "internal")]
             Self::ReadShareGroupState(m) => {
-                (84, read_share_group_state_response::ReadShareGroupStateResponse::NAME, &**m)
+                (84, read_share_group_state_response::ReadShareGroupStateResponse::NAME, m)
             }
             #[cfg(feature = "internal")]
             Self::WriteShareGroupState(m) => {
-                (85, write_share_group_state_response::WriteShareGroupStateResponse::NAME, &**m)
+                (85, write_share_group_state_response::WriteShareGroupStateResponse::NAME, m)
             }
             #[cfg(feature = "internal")]
             Self::DeleteShareGroupState(m) => {
-                (86, delete_share_group_state_response::DeleteShareGroupStateResponse::NAME, &**m)
+                (86, delete_share_group_state_response::DeleteShareGroupStateResponse::NAME, m)
             }
             #[cfg(feature = "internal")]
             Self::ReadShareGroupStateSummary(m) => {
-                (87, read_share_group_state_summary_response::ReadShareGroupStateSummaryResponse::NAME, &**m)
+                (87, read_share_group_state_summary_response::ReadShareGroupStateSummaryResponse::NAME, m)
             }
             #[cfg(feature = "streams")]
             Self::StreamsGroupHeartbeat(m) => {
-                (88, streams_group_heartbeat_response::StreamsGroupHeartbeatResponse::NAME, &**m)
+                (88, streams_group_heartbeat_response::StreamsGroupHeartbeatResponse::NAME, m)
             }
             #[cfg(feature = "streams")]
             Self::StreamsGroupDescribe(m) => {
-                (89, streams_group_describe_response::StreamsGroupDescribeResponse::NAME, &**m)
+                (89, streams_group_describe_response::StreamsGroupDescribeResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::DescribeShareGroupOffsets(m) => {
-                (90, describe_share_group_offsets_response::DescribeShareGroupOffsetsResponse::NAME, &**m)
+                (90, describe_share_group_offsets_response::DescribeShareGroupOffsetsResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::AlterShareGroupOffsets(m) => {
-                (91, alter_share_group_offsets_response::AlterShareGroupOffsetsResponse::NAME, &**m)
+                (91, alter_share_group_offsets_response::AlterShareGroupOffsetsResponse::NAME, m)
             }
             #[cfg(feature = "admin")]
             Self::DeleteShareGroupOffsets(m) => {
-                (92, delete_share_group_offsets_response::DeleteShareGroupOffsetsResponse::NAME, &**m)
+                (92, delete_share_group_offsets_response::DeleteShareGroupOffsetsResponse::NAME, m)
             }
         }
     }
 
     pub(crate) fn walk_mut(&mut self) -> &mut dyn Walk {
         match self {
-            Self::Produce(m) => &mut **m,
-            Self::Fetch(m) => &mut **m,
-            Self::ListOffsets(m) => &mut **m,
-            Self::Metadata(m) => &mut **m,
-            Self::OffsetCommit(m) => &mut **m,
-            Self::OffsetFetch(m) => &mut **m,
-            Self::FindCoordinator(m) => &mut **m,
-            Self::JoinGroup(m) => &mut **m,
-            Self::Heartbeat(m) => &mut **m,
-            Self::LeaveGroup(m) => &mut **m,
-            Self::SyncGroup(m) => &mut **m,
+            Self::Produce(m) => m,
+            Self::Fetch(m) => m,
+            Self::ListOffsets(m) => m,
+            Self::Metadata(m) => m,
+            Self::OffsetCommit(m) => m,
+            Self::OffsetFetch(m) => m,
+            Self::FindCoordinator(m) => m,
+            Self::JoinGroup(m) => m,
+            Self::Heartbeat(m) => m,
+            Self::LeaveGroup(m) => m,
+            Self::SyncGroup(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeGroups(m) => &mut **m,
+            Self::DescribeGroups(m) => m,
             #[cfg(feature = "admin")]
-            Self::ListGroups(m) => &mut **m,
-            Self::SaslHandshake(m) => &mut **m,
-            Self::ApiVersions(m) => &mut **m,
+            Self::ListGroups(m) => m,
+            Self::SaslHandshake(m) => m,
+            Self::ApiVersions(m) => m,
             #[cfg(feature = "admin")]
-            Self::CreateTopics(m) => &mut **m,
+            Self::CreateTopics(m) => m,
             #[cfg(feature = "admin")]
-            Self::DeleteTopics(m) => &mut **m,
+            Self::DeleteTopics(m) => m,
             #[cfg(feature = "admin")]
-            Self::DeleteRecords(m) => &mut **m,
-            Self::InitProducerId(m) => &mut **m,
-            Self::OffsetForLeaderEpoch(m) => &mut **m,
-            Self::AddPartitionsToTxn(m) => &mut **m,
-            Self::AddOffsetsToTxn(m) => &mut **m,
-            Self::EndTxn(m) => &mut **m,
+            Self::DeleteRecords(m) => m,
+            Self::InitProducerId(m) => m,
+            Self::OffsetForLeaderEpoch(m) => m,
+            Self::AddPartitionsToTxn(m) => m,
+            Self::AddOffsetsToTxn(m) => m,
+            Self::EndTxn(m) => m,
             #[cfg(feature = "admin")]
-            Self::WriteTxnMarkers(m) => &mut **m,
-            Self::TxnOffsetCommit(m) => &mut **m,
+            Self::WriteTxnMarkers(m) => m,
+            Self::TxnOffsetCommit(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeAcls(m) => &mut **m,
+            Self::DescribeAcls(m) => m,
             #[cfg(feature = "admin")]
-            Self::CreateAcls(m) => &mut **m,
+            Self::CreateAcls(m) => m,
             #[cfg(feature = "admin")]
-            Self::DeleteAcls(m) => &mut **m,
+            Self::DeleteAcls(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeConfigs(m) => &mut **m,
+            Self::DescribeConfigs(m) => m,
             #[cfg(feature = "admin")]
-            Self::AlterConfigs(m) => &mut **m,
+            Self::AlterConfigs(m) => m,
             #[cfg(feature = "admin")]
-            Self::AlterReplicaLogDirs(m) => &mut **m,
+            Self::AlterReplicaLogDirs(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeLogDirs(m) => &mut **m,
-            Self::SaslAuthenticate(m) => &mut **m,
+            Self::DescribeLogDirs(m) => m,
+            Self::SaslAuthenticate(m) => m,
             #[cfg(feature = "admin")]
-            Self::CreatePartitions(m) => &mut **m,
+            Self::CreatePartitions(m) => m,
             #[cfg(feature = "admin")]
-            Self::CreateDelegationToken(m) => &mut **m,
+            Self::CreateDelegationToken(m) => m,
             #[cfg(feature = "admin")]
-            Self::RenewDelegationToken(m) => &mut **m,
+            Self::RenewDelegationToken(m) => m,
             #[cfg(feature = "admin")]
-            Self::ExpireDelegationToken(m) => &mut **m,
+            Self::ExpireDelegationToken(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeDelegationToken(m) => &mut **m,
+            Self::DescribeDelegationToken(m) => m,
             #[cfg(feature = "admin")]
-            Self::DeleteGroups(m) => &mut **m,
+            Self::DeleteGroups(m) => m,
             #[cfg(feature = "admin")]
-            Self::ElectLeaders(m) => &mut **m,
+            Self::ElectLeaders(m) => m,
             #[cfg(feature = "admin")]
-            Self::IncrementalAlterConfigs(m) => &mut **m,
+            Self::IncrementalAlterConfigs(m) => m,
             #[cfg(feature = "admin")]
-            Self::AlterPartitionReassignments(m) => &mut **m,
+            Self::AlterPartitionReassignments(m) => m,
             #[cfg(feature = "admin")]
-            Self::ListPartitionReassignments(m) => &mut **m,
+            Self::ListPartitionReassignments(m) => m,
             #[cfg(feature = "admin")]
-            Self::OffsetDelete(m) => &mut **m,
+            Self::OffsetDelete(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeClientQuotas(m) => &mut **m,
+            Self::DescribeClientQuotas(m) => m,
             #[cfg(feature = "admin")]
-            Self::AlterClientQuotas(m) => &mut **m,
+            Self::AlterClientQuotas(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeUserScramCredentials(m) => &mut **m,
+            Self::DescribeUserScramCredentials(m) => m,
             #[cfg(feature = "admin")]
-            Self::AlterUserScramCredentials(m) => &mut **m,
+            Self::AlterUserScramCredentials(m) => m,
             #[cfg(feature = "internal")]
-            Self::Vote(m) => &mut **m,
+            Self::Vote(m) => m,
             #[cfg(feature = "internal")]
-            Self::BeginQuorumEpoch(m) => &mut **m,
+            Self::BeginQuorumEpoch(m) => m,
             #[cfg(feature = "internal")]
-            Self::EndQuorumEpoch(m) => &mut **m,
+            Self::EndQuorumEpoch(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeQuorum(m) => &mut **m,
+            Self::DescribeQuorum(m) => m,
             #[cfg(feature = "internal")]
-            Self::AlterPartition(m) => &mut **m,
+            Self::AlterPartition(m) => m,
             #[cfg(feature = "admin")]
-            Self::UpdateFeatures(m) => &mut **m,
+            Self::UpdateFeatures(m) => m,
             #[cfg(feature = "internal")]
-            Self::Envelope(m) => &mut **m,
+            Self::Envelope(m) => m,
             #[cfg(feature = "internal")]
-            Self::FetchSnapshot(m) => &mut **m,
+            Self::FetchSnapshot(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeCluster(m) => &mut **m,
+            Self::DescribeCluster(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeProducers(m) => &mut **m,
+            Self::DescribeProducers(m) => m,
             #[cfg(feature = "internal")]
-            Self::BrokerRegistration(m) => &mut **m,
+            Self::BrokerRegistration(m) => m,
             #[cfg(feature = "internal")]
-            Self::BrokerHeartbeat(m) => &mut **m,
+            Self::BrokerHeartbeat(m) => m,
             #[cfg(feature = "admin")]
-            Self::UnregisterBroker(m) => &mut **m,
+            Self::UnregisterBroker(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeTransactions(m) => &mut **m,
+            Self::DescribeTransactions(m) => m,
             #[cfg(feature = "admin")]
-            Self::ListTransactions(m) => &mut **m,
+            Self::ListTransactions(m) => m,
             #[cfg(feature = "internal")]
-            Self::AllocateProducerIds(m) => &mut **m,
-            Self::ConsumerGroupHeartbeat(m) => &mut **m,
+            Self::AllocateProducerIds(m) => m,
+            Self::ConsumerGroupHeartbeat(m) => m,
             #[cfg(feature = "admin")]
-            Self::ConsumerGroupDescribe(m) => &mut **m,
+            Self::ConsumerGroupDescribe(m) => m,
             #[cfg(feature = "internal")]
-            Self::ControllerRegistration(m) => &mut **m,
-            Self::GetTelemetrySubscriptions(m) => &mut **m,
-            Self::PushTelemetry(m) => &mut **m,
+            Self::ControllerRegistration(m) => m,
+            Self::GetTelemetrySubscriptions(m) => m,
+            Self::PushTelemetry(m) => m,
             #[cfg(feature = "internal")]
-            Self::AssignReplicasToDirs(m) => &mut **m,
+            Self::AssignReplicasToDirs(m) => m,
             #[cfg(feature = "admin")]
-            Self::ListConfigResources(m) => &mut **m,
+            Self::ListConfigResources(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeTopicPartitions(m) => &mut **m,
+            Self::DescribeTopicPartitions(m) => m,
             #[cfg(feature = "share")]
-            Self::ShareGroupHeartbeat(m) => &mut **m,
+            Self::ShareGroupHeartbeat(m) => m,
             #[cfg(feature = "admin")]
-            Self::ShareGroupDescribe(m) => &mut **m,
+            Self::ShareGroupDescribe(m) => m,
             #[cfg(feature = "share")]
-            Self::ShareFetch(m) => &mut **m,
+            Self::ShareFetch(m) => m,
             #[cfg(feature = "share")]
-            Self::ShareAcknowledge(m) => &mut **m,
+            Self::ShareAcknowledge(m) => m,
             #[cfg(feature = "admin")]
-            Self::AddRaftVoter(m) => &mut **m,
+            Self::AddRaftVoter(m) => m,
             #[cfg(feature = "admin")]
-            Self::RemoveRaftVoter(m) => &mut **m,
+            Self::RemoveRaftVoter(m) => m,
             #[cfg(feature = "internal")]
-            Self::UpdateRaftVoter(m) => &mut **m,
+            Self::UpdateRaftVoter(m) => m,
             #[cfg(feature = "internal")]
-            Self::InitializeShareGroupState(m) => &mut **m,
+            Self::InitializeShareGroupState(m) => m,
             #[cfg(feature = "internal")]
-            Self::ReadShareGroupState(m) => &mut **m,
+            Self::ReadShareGroupState(m) => m,
             #[cfg(feature = "internal")]
-            Self::WriteShareGroupState(m) => &mut **m,
+            Self::WriteShareGroupState(m) => m,
             #[cfg(feature = "internal")]
-            Self::DeleteShareGroupState(m) => &mut **m,
+            Self::DeleteShareGroupState(m) => m,
             #[cfg(feature = "internal")]
-            Self::ReadShareGroupStateSummary(m) => &mut **m,
+            Self::ReadShareGroupStateSummary(m) => m,
             #[cfg(feature = "streams")]
-            Self::StreamsGroupHeartbeat(m) => &mut **m,
+            Self::StreamsGroupHeartbeat(m) => m,
             #[cfg(feature = "streams")]
-            Self::StreamsGroupDescribe(m) => &mut **m,
+            Self::StreamsGroupDescribe(m) => m,
             #[cfg(feature = "admin")]
-            Self::DescribeShareGroupOffsets(m) => &mut **m,
+            Self::DescribeShareGroupOffsets(m) => m,
             #[cfg(feature = "admin")]
-            Self::AlterShareGroupOffsets(m) => &mut **m,
+            Self::AlterShareGroupOffsets(m) => m,
             #[cfg(feature = "admin")]
-            Self::DeleteShareGroupOffsets(m) => &mut **m,
+            Self::DeleteShareGroupOffsets(m) => m,
         }
     }
 }

@@ -77,9 +77,9 @@ static FETCHABLE_TOPIC_RESPONSE_FIELDS: [Field; 3] = [
     Field::new("partitions", 0, i16::MAX).elements(30),
 ];
 
-impl Walk for FetchableTopicResponse {
-    #[inline(never)]
-    fn walk(&self, v: &mut dyn Visitor) {
+impl FetchableTopicResponse {
+    #[inline(always)]
+    fn fields<V: Visitor + ?Sized>(&self, v: &mut V) {
         v.begin("FetchableTopicResponse");
         v.string(&FETCHABLE_TOPIC_RESPONSE_FIELDS[0], Some(self.topic.as_text()));
         v.uuid(&FETCHABLE_TOPIC_RESPONSE_FIELDS[1], &self.topic_id);
@@ -87,12 +87,42 @@ impl Walk for FetchableTopicResponse {
         v.end(&self.unknown_tagged_fields, false);
     }
 
-    #[inline(never)]
-    fn walk_mut(&mut self, v: &mut dyn VisitorMut) {
+    #[inline(always)]
+    fn fields_mut<V: VisitorMut + ?Sized>(&mut self, v: &mut V) {
         v.string(&FETCHABLE_TOPIC_RESPONSE_FIELDS[0], self.topic.as_text_mut());
         v.uuid(&FETCHABLE_TOPIC_RESPONSE_FIELDS[1], &mut self.topic_id);
         v.array(&FETCHABLE_TOPIC_RESPONSE_FIELDS[2], &mut self.partitions);
         v.end(&mut self.unknown_tagged_fields, false);
+    }
+}
+
+impl Walk for FetchableTopicResponse {
+    #[inline(never)]
+    fn walk(&self, v: &mut dyn Visitor) {
+        self.fields(v);
+    }
+
+    #[inline(never)]
+    fn walk_mut(&mut self, v: &mut dyn VisitorMut) {
+        self.fields_mut(v);
+    }
+
+    fn hot(all: &Vec<Self>) -> Option<&dyn HotArray> {
+        Some(all)
+    }
+
+    fn hot_mut(all: &mut Vec<Self>) -> Option<&mut dyn HotArray> {
+        Some(all)
+    }
+}
+
+impl Hot for FetchableTopicResponse {
+    fn encode(&self, v: &mut Encoder<'_>) {
+        self.fields(v);
+    }
+
+    fn decode(&mut self, v: &mut Decoder<'_>) {
+        self.fields_mut(v);
     }
 }
 
@@ -161,9 +191,9 @@ static PARTITION_DATA_FIELDS: [Field; 11] = [
     Field::new("snapshotId", 12, i16::MAX).tag(2),
 ];
 
-impl Walk for PartitionData {
-    #[inline(never)]
-    fn walk(&self, v: &mut dyn Visitor) {
+impl PartitionData {
+    #[inline(always)]
+    fn fields<V: Visitor + ?Sized>(&self, v: &mut V) {
         v.begin("PartitionData");
         v.int32(&PARTITION_DATA_FIELDS[0], self.partition_index);
         v.int16(&PARTITION_DATA_FIELDS[1], self.error_code);
@@ -180,8 +210,8 @@ impl Walk for PartitionData {
         v.end(&self.unknown_tagged_fields, true);
     }
 
-    #[inline(never)]
-    fn walk_mut(&mut self, v: &mut dyn VisitorMut) {
+    #[inline(always)]
+    fn fields_mut<V: VisitorMut + ?Sized>(&mut self, v: &mut V) {
         v.int32(&PARTITION_DATA_FIELDS[0], &mut self.partition_index);
         v.int16(&PARTITION_DATA_FIELDS[1], &mut self.error_code);
         v.int64(&PARTITION_DATA_FIELDS[2], &mut self.high_watermark);
@@ -195,6 +225,36 @@ impl Walk for PartitionData {
         v.structure(&PARTITION_DATA_FIELDS[9], &mut self.current_leader);
         v.structure(&PARTITION_DATA_FIELDS[10], &mut self.snapshot_id);
         v.end(&mut self.unknown_tagged_fields, true);
+    }
+}
+
+impl Walk for PartitionData {
+    #[inline(never)]
+    fn walk(&self, v: &mut dyn Visitor) {
+        self.fields(v);
+    }
+
+    #[inline(never)]
+    fn walk_mut(&mut self, v: &mut dyn VisitorMut) {
+        self.fields_mut(v);
+    }
+
+    fn hot(all: &Vec<Self>) -> Option<&dyn HotArray> {
+        Some(all)
+    }
+
+    fn hot_mut(all: &mut Vec<Self>) -> Option<&mut dyn HotArray> {
+        Some(all)
+    }
+}
+
+impl Hot for PartitionData {
+    fn encode(&self, v: &mut Encoder<'_>) {
+        self.fields(v);
+    }
+
+    fn decode(&mut self, v: &mut Decoder<'_>) {
+        self.fields_mut(v);
     }
 }
 

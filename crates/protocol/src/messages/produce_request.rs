@@ -70,9 +70,9 @@ static TOPIC_PRODUCE_DATA_FIELDS: [Field; 3] = [
     Field::new("partitionData", 0, i16::MAX).elements(6),
 ];
 
-impl Walk for TopicProduceData {
-    #[inline(never)]
-    fn walk(&self, v: &mut dyn Visitor) {
+impl TopicProduceData {
+    #[inline(always)]
+    fn fields<V: Visitor + ?Sized>(&self, v: &mut V) {
         v.begin("TopicProduceData");
         v.string(&TOPIC_PRODUCE_DATA_FIELDS[0], Some(self.name.as_text()));
         v.uuid(&TOPIC_PRODUCE_DATA_FIELDS[1], &self.topic_id);
@@ -80,12 +80,42 @@ impl Walk for TopicProduceData {
         v.end(&self.unknown_tagged_fields, false);
     }
 
-    #[inline(never)]
-    fn walk_mut(&mut self, v: &mut dyn VisitorMut) {
+    #[inline(always)]
+    fn fields_mut<V: VisitorMut + ?Sized>(&mut self, v: &mut V) {
         v.string(&TOPIC_PRODUCE_DATA_FIELDS[0], self.name.as_text_mut());
         v.uuid(&TOPIC_PRODUCE_DATA_FIELDS[1], &mut self.topic_id);
         v.array(&TOPIC_PRODUCE_DATA_FIELDS[2], &mut self.partition_data);
         v.end(&mut self.unknown_tagged_fields, false);
+    }
+}
+
+impl Walk for TopicProduceData {
+    #[inline(never)]
+    fn walk(&self, v: &mut dyn Visitor) {
+        self.fields(v);
+    }
+
+    #[inline(never)]
+    fn walk_mut(&mut self, v: &mut dyn VisitorMut) {
+        self.fields_mut(v);
+    }
+
+    fn hot(all: &Vec<Self>) -> Option<&dyn HotArray> {
+        Some(all)
+    }
+
+    fn hot_mut(all: &mut Vec<Self>) -> Option<&mut dyn HotArray> {
+        Some(all)
+    }
+}
+
+impl Hot for TopicProduceData {
+    fn encode(&self, v: &mut Encoder<'_>) {
+        self.fields(v);
+    }
+
+    fn decode(&mut self, v: &mut Decoder<'_>) {
+        self.fields_mut(v);
     }
 }
 
@@ -106,20 +136,50 @@ pub struct PartitionProduceData {
 static PARTITION_PRODUCE_DATA_FIELDS: [Field; 2] =
     [Field::new("index", 0, i16::MAX), Field::new("records", 0, i16::MAX).nullable(0, i16::MAX).null()];
 
-impl Walk for PartitionProduceData {
-    #[inline(never)]
-    fn walk(&self, v: &mut dyn Visitor) {
+impl PartitionProduceData {
+    #[inline(always)]
+    fn fields<V: Visitor + ?Sized>(&self, v: &mut V) {
         v.begin("PartitionProduceData");
         v.int32(&PARTITION_PRODUCE_DATA_FIELDS[0], self.index);
         v.records(&PARTITION_PRODUCE_DATA_FIELDS[1], self.records.as_ref());
         v.end(&self.unknown_tagged_fields, false);
     }
 
-    #[inline(never)]
-    fn walk_mut(&mut self, v: &mut dyn VisitorMut) {
+    #[inline(always)]
+    fn fields_mut<V: VisitorMut + ?Sized>(&mut self, v: &mut V) {
         v.int32(&PARTITION_PRODUCE_DATA_FIELDS[0], &mut self.index);
         v.nullable_bytes(&PARTITION_PRODUCE_DATA_FIELDS[1], &mut self.records);
         v.end(&mut self.unknown_tagged_fields, false);
+    }
+}
+
+impl Walk for PartitionProduceData {
+    #[inline(never)]
+    fn walk(&self, v: &mut dyn Visitor) {
+        self.fields(v);
+    }
+
+    #[inline(never)]
+    fn walk_mut(&mut self, v: &mut dyn VisitorMut) {
+        self.fields_mut(v);
+    }
+
+    fn hot(all: &Vec<Self>) -> Option<&dyn HotArray> {
+        Some(all)
+    }
+
+    fn hot_mut(all: &mut Vec<Self>) -> Option<&mut dyn HotArray> {
+        Some(all)
+    }
+}
+
+impl Hot for PartitionProduceData {
+    fn encode(&self, v: &mut Encoder<'_>) {
+        self.fields(v);
+    }
+
+    fn decode(&mut self, v: &mut Decoder<'_>) {
+        self.fields_mut(v);
     }
 }
 

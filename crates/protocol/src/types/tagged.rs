@@ -46,3 +46,18 @@ impl TaggedFields {
         self.0 = None;
     }
 }
+
+impl Drop for TaggedFields {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(fields) = self.0.take() {
+            discard(fields);
+        }
+    }
+}
+
+/// Out of line: every generated struct drops such fields, and nearly always there are none.
+#[cold]
+#[inline(never)]
+#[allow(clippy::box_collection)]
+fn discard(_fields: Box<Vec<TaggedField>>) {}

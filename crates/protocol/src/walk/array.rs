@@ -17,14 +17,33 @@ pub trait Array {
     fn hot(&self) -> Option<&dyn HotArray>;
 }
 
-/// An array that can be set; null where it may be.
+/// An array that can be set; null where it may be. What is done with all elements stands in [`fill`], once: what each
+/// type of element has of its own is what compiling costs.
 pub trait ArrayMut {
     /// Makes it null; `false` where it cannot be.
     fn set_null(&mut self) -> bool;
-    /// Replaces what it holds by `len` elements that `v` is led through, until `v` has failed.
-    fn fill(&mut self, len: usize, v: &mut dyn VisitorMut);
+    /// Makes it an array, if it is null, with room for `len` more elements.
+    fn reserve(&mut self, len: usize);
+    /// Adds an element that nothing has been set of.
+    fn add(&mut self) -> &mut dyn Walk;
+    /// The element that was added last is set.
+    fn added(&mut self) {}
     /// The memory of one element itself, in bytes.
     fn element_size(&self) -> usize;
+    /// The array as one of hot structs, if it is.
+    fn hot(&mut self) -> Option<&mut dyn HotArray>;
+}
+
+/// Adds `len` elements to `x`, which has none yet, and leads `v` through them, until `v` has failed.
+pub(crate) fn fill(x: &mut dyn ArrayMut, len: usize, v: &mut dyn VisitorMut) {
+    x.reserve(len);
+    for index in 0..len {
+        x.add().walk_mut(v);
+        if v.failed() {
+            return v.failed_at(index);
+        }
+        x.added();
+    }
 }
 
 impl<T: Walk> Array for Vec<T> {
@@ -41,44 +60,50 @@ impl<T: Walk> Array for Vec<T> {
     }
 }
 
-impl<T: Walk + Default> ArrayMut for Vec<T> {
+impl<T: Walk + Default + 'static> ArrayMut for Vec<T> {
     fn set_null(&mut self) -> bool {
         false
     }
 
-    fn fill(&mut self, len: usize, v: &mut dyn VisitorMut) {
-        if T::hot_mut(self).is_some_and(|all| v.hot(all, len)) {
-            return;
-        }
-        self.clear();
+    fn reserve(&mut self, len: usize) {
         self.reserve_exact(len);
-        // In place: elements that are made elsewhere and then moved cost more than all their fields.
-        self.resize_with(len, T::default);
-        for (index, element) in self.iter_mut().enumerate() {
-            element.walk_mut(v);
-            if v.failed() {
-                return v.failed_at(index);
-            }
-        }
+    }
+
+    fn add(&mut self) -> &mut dyn Walk {
+        self.push(T::default());
+        let last = self.len() - 1;
+        &mut self[last]
     }
 
     fn element_size(&self) -> usize {
         size_of::<T>()
     }
+
+    fn hot(&mut self) -> Option<&mut dyn HotArray> {
+        T::hot_mut(self)
+    }
 }
 
-impl<T: Walk + Default> ArrayMut for Option<Vec<T>> {
+impl<T: Walk + Default + 'static> ArrayMut for Option<Vec<T>> {
     fn set_null(&mut self) -> bool {
         *self = None;
         true
     }
 
-    fn fill(&mut self, len: usize, v: &mut dyn VisitorMut) {
-        self.insert(Vec::new()).fill(len, v);
+    fn reserve(&mut self, len: usize) {
+        self.get_or_insert_default().reserve_exact(len);
+    }
+
+    fn add(&mut self) -> &mut dyn Walk {
+        self.get_or_insert_default().add()
     }
 
     fn element_size(&self) -> usize {
         size_of::<T>()
+    }
+
+    fn hot(&mut self) -> Option<&mut dyn HotArray> {
+        self.as_mut().and_then(T::hot_mut)
     }
 }
 

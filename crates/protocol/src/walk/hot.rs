@@ -38,6 +38,7 @@ impl<T: Hot + Default> HotArray for Vec<T> {
     fn decode(&mut self, len: usize, v: &mut Decoder<'_>) {
         self.clear();
         self.reserve_exact(len);
+        // In place: elements that are made elsewhere and then moved cost more than all their fields.
         self.resize_with(len, T::default);
         for (index, element) in self.iter_mut().enumerate() {
             element.decode(v);
