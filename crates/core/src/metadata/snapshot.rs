@@ -127,21 +127,23 @@ impl Topic {
         let error = ErrorCode(topic.error_code).into_result().err();
         // A topic that was deleted and made again starts its epochs anew.
         let known = known.filter(|known| known.topic_id == topic.topic_id);
-        topic.partitions.sort_by_key(|partition| partition.partition_index);
-        let mut partitions: Vec<Partition> = Vec::with_capacity(topic.partitions.len());
-        for partition in topic.partitions {
-            // Indexes have no gaps; what does not fit is no partition.
-            if usize::try_from(partition.partition_index) != Ok(partitions.len()) {
-                continue;
+        if !topic.partitions.is_sorted_by_key(|partition| partition.partition_index) {
+            topic.partitions.sort_by_key(|partition| partition.partition_index);
+        }
+        // Indexes have no gaps; what does not fit is no partition.
+        let mut next = 0;
+        topic.partitions.retain(|partition| {
+            let fits = partition.partition_index == next;
+            next += i32::from(fits);
+            fits
+        });
+        let mut partitions: Vec<Partition> = topic.partitions.into_iter().map(Partition::from).collect();
+        for (partition, older) in partitions.iter_mut().zip(known.iter().flat_map(|known| &known.partitions))
+        {
+            // A broker that lags behind must not undo what another one said (KIP-320).
+            if older.leader_epoch > partition.leader_epoch && partition.leader_epoch >= 0 {
+                *partition = older.clone();
             }
-            let older = known.and_then(|known| known.partitions.get(partitions.len()));
-            partitions.push(match older {
-                // A broker that lags behind must not undo what another one said (KIP-320).
-                Some(older) if older.leader_epoch > partition.leader_epoch && partition.leader_epoch >= 0 => {
-                    older.clone()
-                }
-                _ => partition.into(),
-            });
         }
         Self { name, topic_id: topic.topic_id, error, partitions }
     }
