@@ -25,17 +25,17 @@ pub(crate) mod sync_group;
 
 use bytes::Bytes;
 use ottla_protocol::api::ApiKey;
-use ottla_protocol::message::Request;
 
 use crate::cluster::{Answer, Call, Cluster};
 use crate::connection::CloseReason;
+use crate::subject::About;
 use crate::versions;
 
 /// Hands a request's body to its API's handler.
-pub(crate) fn dispatch(cluster: &mut Cluster, call: &Call, key: ApiKey, body: &Bytes) {
+pub(crate) fn dispatch(cluster: &mut Cluster, call: Call, key: ApiKey, body: &Bytes) {
     if !versions::is_served(&cluster.settings.version_mask, key, call.version) {
         if key == ApiKey::API_VERSIONS {
-            return api_versions::refuse(cluster, call);
+            return api_versions::refuse(cluster, &call);
         }
         // Kafka closes the connection without an answer.
         return cluster.close(call.id.connection, CloseReason::Unsupported(key, call.version));
@@ -66,14 +66,19 @@ pub(crate) fn dispatch(cluster: &mut Cluster, call: &Call, key: ApiKey, body: &B
     }
 }
 
-fn run<R: Request>(
+fn run<R: About>(
     cluster: &mut Cluster,
-    call: &Call,
+    mut call: Call,
     body: &Bytes,
     handler: fn(&mut Cluster, &Call, R) -> Answer<R::Response>,
 ) {
     let answer = match R::decode_prefix(body, call.version) {
-        Ok((request, _)) => handler(cluster, call, request),
+        Ok((request, _)) => {
+            if !cluster.admit(&mut call, body, &request) {
+                return;
+            }
+            handler(cluster, &call, request)
+        }
         Err(error) => Answer::Close(CloseReason::Undecodable(error)),
     };
     cluster.finish(call.id, answer);

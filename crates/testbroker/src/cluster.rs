@@ -4,6 +4,7 @@
 //! ([`Cluster::poll_action`]). After each call: drain the actions, then ask [`Cluster::next_timeout`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_protocol::frame::{FrameBuf, decode_request_header, encode_response};
@@ -13,6 +14,7 @@ use ottla_protocol::types::{NodeId, Str, Uuid};
 use crate::api;
 use crate::config::{ClusterBuilder, Settings};
 use crate::connection::{Action, CloseReason, Connection, ConnectionId, Current, MAX_QUEUED, RequestId};
+use crate::faults::{ArmedRules, Fate, Faults, HeldUp, Place};
 use crate::fetch_session::FetchSessions;
 use crate::fetching::WaitingFetches;
 use crate::groups::Groups;
@@ -40,11 +42,15 @@ pub struct Cluster {
     pub(crate) log_bytes: u64,
     /// Partitions whose waiting fetches are to be looked at.
     pub(crate) touched: BTreeSet<(Uuid, i32)>,
+    pub(crate) armed_rules: ArmedRules,
+    pub(crate) held_up: HeldUp,
+    /// The last present that was handed in.
+    pub(crate) now: Now,
     connections: BTreeMap<ConnectionId, Connection>,
     next_connection: u64,
     /// Connections that may have become free for their next request.
     freed: VecDeque<ConnectionId>,
-    actions: VecDeque<Action>,
+    pub(crate) actions: VecDeque<Action>,
 }
 
 /// A request being handled: who sent what to whom, and when.
@@ -56,6 +62,8 @@ pub(crate) struct Call {
     pub(crate) version: i16,
     pub(crate) client_id: Str,
     pub(crate) client_host: Str,
+    /// What fault rules make of it, if one fired.
+    pub(crate) fate: Option<Arc<Fate>>,
 }
 
 /// What becomes of a request.
@@ -93,6 +101,9 @@ impl Cluster {
             next_producer_id: 1000,
             log_bytes: 0,
             touched: BTreeSet::new(),
+            armed_rules: ArmedRules::default(),
+            held_up: HeldUp::default(),
+            now: Now::default(),
             connections: BTreeMap::new(),
             next_connection: 0,
             freed: VecDeque::new(),
@@ -142,6 +153,7 @@ impl Cluster {
             current: None,
             queued: VecDeque::new(),
             requests: 0,
+            is_mute: false,
         };
         self.connections.insert(id, connection);
         id
@@ -151,13 +163,19 @@ impl Cluster {
     pub fn disconnect(&mut self, connection: ConnectionId) {
         let Some(gone) = self.connections.remove(&connection) else { return };
         if let Some(current) = gone.current {
-            self.fetches.remove(RequestId { connection, sequence: current.sequence });
+            let request = RequestId { connection, sequence: current.sequence };
+            self.fetches.remove(request);
+            self.held_up.remove(request);
         }
     }
 
     /// A request, without its size, has come in. Behind another one that is not answered yet it waits in line.
     pub fn handle(&mut self, now: Now, connection: ConnectionId, frame: Bytes) {
+        self.now = now;
         let Some(state) = self.connections.get_mut(&connection) else { return };
+        if state.is_mute {
+            return;
+        }
         if state.queued.len() == MAX_QUEUED {
             self.close(connection, CloseReason::TooManyRequests);
             return;
@@ -169,6 +187,8 @@ impl Cluster {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.now = now;
+        self.release_held_up();
         while let Some(request) = self.fetches.pop_due(now.instant) {
             api::fetch::finish(self, request);
         }
@@ -178,7 +198,8 @@ impl Cluster {
 
     /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest.
     pub fn next_timeout(&self) -> Option<Instant> {
-        [self.fetches.next_timeout(), self.groups.next_timeout()].into_iter().flatten().min()
+        let waits = [self.fetches.next_timeout(), self.groups.next_timeout(), self.held_up.next_timeout()];
+        waits.into_iter().flatten().min()
     }
 
     /// The next thing to do.
@@ -195,10 +216,10 @@ impl Cluster {
 
     /// Answers a request in another version than its own.
     pub(crate) fn respond_as<R: Response>(&mut self, request: RequestId, version: i16, response: &R) {
-        let Some(current) = self.take_current(request) else { return };
+        let Some(current) = self.current(request).filter(|current| !current.is_answered) else { return };
         let mut out = FrameBuf::new();
         match encode_response(&mut out, response, version, current.correlation_id) {
-            Ok(()) => self.actions.push_back(Action::Respond(request.connection, out)),
+            Ok(()) => self.answer(request, out),
             Err(error) => {
                 let reason = CloseReason::Unencodable(format!("{}: {error}", R::NAME));
                 self.close(request.connection, reason);
@@ -235,7 +256,13 @@ impl Cluster {
         let sequence = state.requests;
         state.requests += 1;
         let version = header.request_api_version;
-        state.current = Some(Current { sequence, correlation_id: header.correlation_id, version });
+        state.current = Some(Current {
+            sequence,
+            correlation_id: header.correlation_id,
+            version,
+            fate: None,
+            is_answered: false,
+        });
         let call = Call {
             now,
             node: state.node,
@@ -243,8 +270,9 @@ impl Cluster {
             version,
             client_id: header.client_id.unwrap_or_default(),
             client_host: state.client_host.clone(),
+            fate: None,
         };
-        api::dispatch(self, &call, ottla_protocol::api::ApiKey(header.request_api_key), &body);
+        api::dispatch(self, call, ottla_protocol::api::ApiKey(header.request_api_key), &body);
     }
 
     /// Ends a request with what its handler answered.
@@ -252,11 +280,7 @@ impl Cluster {
         match answer {
             Answer::Now(response) => self.respond(request, &response),
             Answer::Later => {}
-            Answer::Never => {
-                if self.take_current(request).is_some() {
-                    self.actions.push_back(Action::Proceed(request.connection));
-                }
-            }
+            Answer::Never => self.end_without_answer(request),
             Answer::Close(reason) => self.close(request.connection, reason),
         }
     }
@@ -268,12 +292,52 @@ impl Cluster {
 
     /// The version of a request that is still to be answered.
     pub(crate) fn version_of(&self, request: RequestId) -> Option<i16> {
+        self.current(request).filter(|current| !current.is_answered).map(|current| current.version)
+    }
+
+    /// What fault rules make of a request that is not answered yet.
+    pub(crate) fn fate_of(&self, request: RequestId) -> Option<&Fate> {
+        self.current(request)?.fate.as_deref()
+    }
+
+    pub(crate) fn set_fate(&mut self, request: RequestId, fate: Arc<Fate>) {
+        if let Some(current) = self.current_mut(request) {
+            current.fate = Some(fate);
+        }
+    }
+
+    /// The answer to a request is made, though it is not sent yet.
+    pub(crate) fn mark_answered(&mut self, request: RequestId) {
+        if let Some(current) = self.current_mut(request) {
+            current.is_answered = true;
+        }
+    }
+
+    /// Neither reads nor sends anything more on a connection, and leaves it open.
+    pub(crate) fn mute(&mut self, connection: ConnectionId) {
+        let Some(state) = self.connections.get_mut(&connection) else { return };
+        state.is_mute = true;
+        state.queued.clear();
+        self.actions.push_back(Action::Mute(connection));
+    }
+
+    /// The faults that requests meet with.
+    pub fn faults(&mut self) -> Faults<'_> {
+        Faults::new(Place::Cluster(self))
+    }
+
+    fn current(&self, request: RequestId) -> Option<&Current> {
         let current = self.connections.get(&request.connection)?.current.as_ref()?;
-        (current.sequence == request.sequence).then_some(current.version)
+        (current.sequence == request.sequence).then_some(current)
+    }
+
+    fn current_mut(&mut self, request: RequestId) -> Option<&mut Current> {
+        let current = self.connections.get_mut(&request.connection)?.current.as_mut()?;
+        (current.sequence == request.sequence).then_some(current)
     }
 
     /// Takes the request off its connection, which is then free for the next one.
-    fn take_current(&mut self, request: RequestId) -> Option<Current> {
+    pub(crate) fn take_current(&mut self, request: RequestId) -> Option<Current> {
         let state = self.connections.get_mut(&request.connection)?;
         let current = state.current.take_if(|current| current.sequence == request.sequence)?;
         if !state.queued.is_empty() {

@@ -96,8 +96,8 @@ impl Cluster {
         self.groups.timers.set(id, next);
         for reply in replies {
             match reply {
-                Reply::Join(request, response) => api::join_group::reply(self, request, response),
-                Reply::Sync(request, response) => self.respond(request, &response),
+                Reply::Join(request, response) => api::join_group::reply(self, id, request, response),
+                Reply::Sync(request, response) => api::sync_group::reply(self, id, request, response),
             }
         }
     }

@@ -25,6 +25,9 @@ pub(crate) enum Output {
     Send(FrameBuf),
     Proceed,
     Close(CloseReason),
+    /// Send these bytes and close the connection.
+    Cut(Bytes),
+    Mute,
 }
 
 /// What all tasks of a server share.
@@ -131,6 +134,8 @@ impl State {
                 Action::Respond(connection, frame) => (connection, Output::Send(frame)),
                 Action::Proceed(connection) => (connection, Output::Proceed),
                 Action::Close(connection, reason) => (connection, Output::Close(reason)),
+                Action::Cut(connection, bytes) => (connection, Output::Cut(bytes)),
+                Action::Mute(connection) => (connection, Output::Mute),
             };
             if let Some(sender) = self.outputs.get(&connection) {
                 // Without a receiver the connection is ending already.

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 
 use crate::cluster::Cluster;
+use crate::faults::{Faults, Place};
 use crate::log::MAX_DECOMPRESSED_BYTES;
 use crate::now::Now;
 use crate::server::{Lifeline, Shared, serve};
@@ -116,6 +117,11 @@ impl TestBroker {
             records.extend(batch.iter().map_while(Result::ok).map(|record| StoredRecord::from(&record)));
         }
         Some(records)
+    }
+
+    /// The faults that requests meet with.
+    pub fn faults(&self) -> Faults<'_> {
+        Faults::new(Place::Server(&self.shared))
     }
 
     /// Does something with the cluster itself, at the present of its clock.

@@ -100,6 +100,14 @@ impl Topics {
         self.by_id.get_mut(id)
     }
 
+    /// The name of what a request asks for; `None` for an id that is not known.
+    pub(crate) fn name_of(&self, key: &TopicKey) -> Option<TopicName> {
+        match key {
+            TopicKey::Name(name) => Some(name.clone()),
+            TopicKey::Id(id) => self.by_id.get(id).map(|topic| topic.name.clone()),
+        }
+    }
+
     pub(crate) fn named(&self, name: &str) -> Option<&Topic> {
         self.by_id.get(self.ids.get(name)?)
     }

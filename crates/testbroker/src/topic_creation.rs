@@ -4,6 +4,7 @@ use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::types::{NodeId, TopicName, Uuid};
 
 use crate::cluster::Cluster;
+use crate::faults::FAULT_MESSAGE;
 use crate::partition::Partition;
 use crate::topic::{Topic, check_name};
 use crate::topic_config::TopicConfig;
@@ -18,6 +19,12 @@ const MAX_PARTITIONS: usize = 200_000;
 pub(crate) struct TopicError {
     pub(crate) error: ErrorCode,
     pub(crate) message: String,
+}
+
+impl From<ErrorCode> for TopicError {
+    fn from(error: ErrorCode) -> Self {
+        Self::new(error, FAULT_MESSAGE)
+    }
 }
 
 impl TopicError {

@@ -11,14 +11,16 @@ use ottla_protocol::messages::fetch_request::{FetchPartition, FetchRequest};
 use ottla_protocol::messages::fetch_response::{
     FetchResponse, FetchableTopicResponse, NodeEndpoint, PartitionData,
 };
-use ottla_protocol::types::{NodeId, Uuid};
+use ottla_protocol::types::{NodeId, TopicName, Uuid};
 
 use crate::cluster::{Answer, Call, Cluster};
 use crate::connection::RequestId;
+use crate::faults::At;
 use crate::fetch_session::FetchContext;
 use crate::fetching::WaitingFetch;
 use crate::now::millis;
 use crate::partition::Partition;
+use crate::subject::{About, Part};
 use crate::topic::TopicKey;
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(4, 18);
@@ -32,7 +34,25 @@ const FIRST_VERSION_WITH_ENDPOINTS: i16 = 16;
 /// The most bytes of records in one answer, whatever the client allows (the broker's `fetch.max.bytes`).
 const MAX_RESPONSE_BYTES: i32 = 55 * 1024 * 1024;
 
+impl About for FetchRequest {
+    fn parts(&self, cluster: &Cluster, call: &Call) -> Vec<Part> {
+        let partitions =
+            cluster.fetch_sessions.partitions(call.node, self, call.version >= FIRST_VERSION_BY_ID);
+        let part =
+            |(key, index): (TopicKey, i32)| Part::partition(cluster.topics.name_of(&key).as_ref(), index);
+        partitions.into_iter().map(part).collect()
+    }
+}
+
 pub(crate) fn handle(cluster: &mut Cluster, call: &Call, mut request: FetchRequest) -> Answer<FetchResponse> {
+    // Before the session moves on, as if it were not there.
+    if let Err(error) = call.fault_of_read(At::default())
+        && is_session_error(error)
+    {
+        let mut response = FetchResponse::default();
+        response.error_code = error.0;
+        return Answer::Now(response);
+    }
     let opened = cluster.fetch_sessions.open(
         call.node,
         call.now.instant,
@@ -103,7 +123,7 @@ fn outlook(cluster: &Cluster, call: &Call, request: &FetchRequest) -> Outlook {
         let Some(found) = cluster.topics.find(&key) else { return Outlook::Ready };
         for asked in &topic.partitions {
             let Some(partition) = found.partition(asked.partition) else { return Outlook::Ready };
-            if check(call, partition, asked).is_err() {
+            if check(call, &found.name, partition, asked).is_err() {
                 return Outlook::Ready;
             }
             // A batch that is longer than the limit counts as one byte: it will be sent if it is the first.
@@ -131,7 +151,8 @@ fn read(cluster: &Cluster, call: &Call, request: &FetchRequest) -> FetchResponse
             });
             let data = partition
                 .and_then(|partition| {
-                    check(call, partition, asked)?;
+                    let name = found.map(|topic| &topic.name)?;
+                    check(call, name, partition, asked)?;
                     let limit = usize::try_from(asked.partition_max_bytes).unwrap_or(0).min(left);
                     Ok(data(partition, asked, limit, is_empty))
                 })
@@ -150,7 +171,23 @@ fn read(cluster: &Cluster, call: &Call, request: &FetchRequest) -> FetchResponse
     response
 }
 
-fn check(call: &Call, partition: &Partition, asked: &FetchPartition) -> Result<(), ErrorCode> {
+/// Errors that Fetch reports for the request; all others are of its partitions.
+fn is_session_error(error: ErrorCode) -> bool {
+    matches!(
+        error,
+        ErrorCode::FETCH_SESSION_ID_NOT_FOUND
+            | ErrorCode::INVALID_FETCH_SESSION_EPOCH
+            | ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR
+    )
+}
+
+fn check(
+    call: &Call,
+    topic: &TopicName,
+    partition: &Partition,
+    asked: &FetchPartition,
+) -> Result<(), ErrorCode> {
+    call.fault_of_read(At::partition(Some(topic), asked.partition))?;
     partition.check_leader(call.node, asked.current_leader_epoch)?;
     let readable = partition.log.start_offset()..=partition.high_watermark();
     if readable.contains(&asked.fetch_offset) { Ok(()) } else { Err(ErrorCode::OFFSET_OUT_OF_RANGE) }

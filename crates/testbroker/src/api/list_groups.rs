@@ -6,10 +6,14 @@ use ottla_protocol::messages::list_groups_response::{ListGroupsResponse, ListedG
 use ottla_protocol::types::Str;
 
 use crate::cluster::{Answer, Call, Cluster};
+use crate::faults::At;
+use crate::subject::About;
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 5);
 
 const CLASSIC: &str = "classic";
+
+impl About for ListGroupsRequest {}
 
 pub(crate) fn handle(
     cluster: &mut Cluster,
@@ -20,6 +24,10 @@ pub(crate) fn handle(
         filter.is_empty() || filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(value))
     };
     let mut response = ListGroupsResponse::default();
+    if let Err(error) = call.fault_of_read(At::default()) {
+        response.error_code = error.0;
+        return Answer::Now(response);
+    }
     for (id, group) in cluster.groups.iter() {
         let is_wanted = passes(&request.states_filter, group.state().name())
             && passes(&request.types_filter, CLASSIC)

@@ -4,14 +4,18 @@ use std::collections::BTreeSet;
 
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::message::VersionRange;
-use ottla_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest};
+use ottla_protocol::messages::list_offsets_request::{
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
+};
 use ottla_protocol::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsResponse, ListOffsetsTopicResponse,
 };
 
 use crate::cluster::{Answer, Call, Cluster};
+use crate::faults::At;
 use crate::log::OffsetAt;
 use crate::partition::Partition;
+use crate::subject::{About, Part};
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(1, 11);
 
@@ -28,6 +32,17 @@ const EARLIEST_PENDING_UPLOAD: i64 = -6;
 /// The first version with leader epochs in its answer.
 const FIRST_VERSION_WITH_EPOCH: i16 = 4;
 
+impl About for ListOffsetsRequest {
+    fn parts(&self, _cluster: &Cluster, _call: &Call) -> Vec<Part> {
+        let of_topic = |topic: &ListOffsetsTopic| {
+            let part =
+                |asked: &ListOffsetsPartition| Part::partition(Some(&topic.name), asked.partition_index);
+            topic.partitions.iter().map(part).collect::<Vec<_>>()
+        };
+        self.topics.iter().flat_map(of_topic).collect()
+    }
+}
+
 pub(crate) fn handle(
     cluster: &mut Cluster,
     call: &Call,
@@ -40,9 +55,12 @@ pub(crate) fn handle(
         let mut answer = ListOffsetsTopicResponse::default();
         for asked in &topic.partitions {
             let is_first = seen.insert((topic.name.clone(), asked.partition_index));
-            let result = found
+            let partition = found
                 .and_then(|topic| topic.partition(asked.partition_index))
-                .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+                .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+            let result = call
+                .fault_of_read(At::partition(Some(&topic.name), asked.partition_index))
+                .and(partition)
                 .and_then(|partition| {
                     // Looking a timestamp up can cost much: once per partition, as in Kafka.
                     is_first.then_some(()).ok_or(ErrorCode::INVALID_REQUEST)?;

@@ -9,10 +9,12 @@ use ottla_protocol::messages::metadata_request::{MetadataRequest, MetadataReques
 use ottla_protocol::messages::metadata_response::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
-use ottla_protocol::types::{NodeIds, TopicName};
+use ottla_protocol::types::{NodeId, NodeIds, TopicName};
 
 use crate::api::distinct::distinct;
 use crate::cluster::{Answer, Call, Cluster};
+use crate::faults::At;
+use crate::subject::{About, Part};
 use crate::topic::{Topic, check_name};
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 13);
@@ -25,6 +27,24 @@ const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 /// The same for the cluster: CREATE, ALTER, DESCRIBE, CLUSTER_ACTION, DESCRIBE_CONFIGS, ALTER_CONFIGS and
 /// IDEMPOTENT_WRITE.
 pub(crate) const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
+
+impl About for MetadataRequest {
+    fn parts(&self, cluster: &Cluster, call: &Call) -> Vec<Part> {
+        let topics: Vec<TopicName> = match &self.topics {
+            Some(topics) if !topics.is_empty() || call.version > 0 => {
+                topics.iter().filter_map(|asked| name_of(cluster, asked)).collect()
+            }
+            _ => cluster.topics.iter().map(|topic| topic.name.clone()).collect(),
+        };
+        let mut parts = Vec::new();
+        for name in &topics {
+            parts.push(Part::topic(name));
+            let partitions = cluster.topics.named(name).map_or(0, |topic| topic.partitions.len());
+            parts.extend((0..partitions as i32).map(|index| Part::partition(Some(name), index)));
+        }
+        parts
+    }
+}
 
 pub(crate) fn handle(
     cluster: &mut Cluster,
@@ -54,7 +74,7 @@ pub(crate) fn handle(
             let topics = distinct(topics, |topic| (topic.name.clone(), topic.topic_id));
             topics.iter().map(|topic| asked_for(cluster, call, topic, create, with_operations)).collect()
         }
-        _ => cluster.topics.iter().map(|topic| describe(topic, with_operations)).collect(),
+        _ => cluster.topics.iter().map(|topic| describe(call, topic, with_operations)).collect(),
     };
     Answer::Now(response)
 }
@@ -72,7 +92,7 @@ fn asked_for(
             return refuse(ErrorCode::INVALID_REQUEST, Some(TopicName::default()));
         }
         return match cluster.topics.with_id(asked.topic_id) {
-            Some(topic) => describe(topic, with_operations),
+            Some(topic) => describe(call, topic, with_operations),
             None => {
                 let mut unknown = refuse(ErrorCode::UNKNOWN_TOPIC_ID, None);
                 unknown.topic_id = asked.topic_id;
@@ -81,10 +101,13 @@ fn asked_for(
         };
     };
     if let Some(topic) = cluster.topics.named(name) {
-        return describe(topic, with_operations);
+        return describe(call, topic, with_operations);
     }
     if check_name(name).is_err() {
         return refuse(ErrorCode::INVALID_TOPIC_EXCEPTION, Some(name.clone()));
+    }
+    if let Err(error) = call.fault_of_read(At::topic(name)) {
+        return refuse(error, Some(name.clone()));
     }
     if !create {
         return refuse(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, Some(name.clone()));
@@ -93,7 +116,7 @@ fn asked_for(
         Ok(plan) => {
             let id = cluster.add_topic(plan);
             match cluster.topics.with_id(id) {
-                Some(topic) => describe(topic, with_operations),
+                Some(topic) => describe(call, topic, with_operations),
                 None => refuse(ErrorCode::UNKNOWN_SERVER_ERROR, Some(name.clone())),
             }
         }
@@ -101,7 +124,17 @@ fn asked_for(
     }
 }
 
-fn describe(topic: &Topic, with_operations: bool) -> MetadataResponseTopic {
+/// `None` for an id that is not known.
+fn name_of(cluster: &Cluster, asked: &MetadataRequestTopic) -> Option<TopicName> {
+    asked.name.clone().or_else(|| Some(cluster.topics.with_id(asked.topic_id)?.name.clone()))
+}
+
+fn describe(call: &Call, topic: &Topic, with_operations: bool) -> MetadataResponseTopic {
+    if let Err(error) = call.fault_of_read(At::topic(&topic.name)) {
+        let mut refused = refuse(error, Some(topic.name.clone()));
+        refused.topic_id = topic.id;
+        return refused;
+    }
     let mut described = MetadataResponseTopic::default();
     described.name = Some(topic.name.clone());
     described.topic_id = topic.id;
@@ -116,6 +149,12 @@ fn describe(topic: &Topic, with_operations: bool) -> MetadataResponseTopic {
         described.leader_epoch = partition.leader_epoch;
         described.replica_nodes = NodeIds::from(&partition.replicas[..]);
         described.isr_nodes = NodeIds::from(&partition.isr[..]);
+        if let Err(error) = call.fault_of_read(At::partition(Some(&topic.name), index as i32)) {
+            described.error_code = error.0;
+            if error == ErrorCode::LEADER_NOT_AVAILABLE {
+                described.leader_id = NodeId(-1);
+            }
+        }
         described
     });
     described.partitions = partitions.collect();

@@ -8,14 +8,31 @@ use ottla_protocol::messages::offset_commit_response::{
 };
 
 use crate::cluster::{Answer, Call, Cluster};
+use crate::faults::At;
 use crate::group::{Identity, MemberId};
 use crate::offsets::CommittedOffset;
+use crate::subject::{About, Part};
 use crate::topic::TopicKey;
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(2, 10);
 
 /// The first version that names topics by id.
 const FIRST_VERSION_BY_ID: i16 = 10;
+
+impl About for OffsetCommitRequest {
+    fn parts(&self, cluster: &Cluster, call: &Call) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for topic in &self.topics {
+            let key = TopicKey::of(call.version, FIRST_VERSION_BY_ID, &topic.name, topic.topic_id);
+            let name = cluster.topics.name_of(&key);
+            let part = |asked: &OffsetCommitRequestPartition| {
+                Part::partition(name.as_ref(), asked.partition_index).of_group(&self.group_id)
+            };
+            parts.extend(topic.partitions.iter().map(part));
+        }
+        parts
+    }
+}
 
 pub(crate) fn handle(
     cluster: &mut Cluster,
@@ -27,18 +44,20 @@ pub(crate) fn handle(
     let mut response = OffsetCommitResponse::default();
     for topic in request.topics {
         let key = TopicKey::of(call.version, FIRST_VERSION_BY_ID, &topic.name, topic.topic_id);
+        let name = cluster.topics.name_of(&key);
         let found = cluster.topics.find(&key).ok_or(key.unknown());
         let mut answer = OffsetCommitResponseTopic::default();
         for asked in topic.partitions {
             let mut row = OffsetCommitResponsePartition::default();
             row.partition_index = asked.partition_index;
-            let result = checked.and(found).and_then(|topic| {
+            let at = At::partition(name.as_deref(), asked.partition_index).of_group(&request.group_id);
+            let result = call.fault(at).and(checked).and(found).and_then(|topic| {
                 topic.partition(asked.partition_index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
                 let committed = committed(asked, cluster.settings.offset_metadata_max_bytes)?;
                 let group = cluster.groups.find_mut(&request.group_id);
                 let group = group.ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
                 group.offsets.commit(&topic.name, row.partition_index, committed);
-                Ok(())
+                call.fault_after(at)
             });
             row.error_code = result.err().unwrap_or(ErrorCode::NONE).0;
             answer.partitions.push(row);

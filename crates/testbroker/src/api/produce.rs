@@ -15,7 +15,9 @@ use ottla_protocol::types::NodeId;
 use crate::batch::{Produced, Refused};
 use crate::cluster::{Answer, Call, Cluster};
 use crate::connection::CloseReason;
+use crate::faults::At;
 use crate::partition::Appended;
+use crate::subject::{About, Part};
 use crate::topic::TopicKey;
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(3, 13);
@@ -26,6 +28,19 @@ const FIRST_VERSION_BY_ID: i16 = 13;
 const FIRST_VERSION_WITH_LEADER: i16 = 10;
 /// What Kafka says of a partition that it does not have, or not on this node.
 const NOT_HOSTED: &str = "This server does not host this topic-partition.";
+
+impl About for ProduceRequest {
+    fn parts(&self, cluster: &Cluster, call: &Call) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for topic in &self.topic_data {
+            let key = TopicKey::of(call.version, FIRST_VERSION_BY_ID, &topic.name, topic.topic_id);
+            let name = cluster.topics.name_of(&key);
+            let part = |data: &PartitionProduceData| Part::partition(name.as_ref(), data.index);
+            parts.extend(topic.partition_data.iter().map(part));
+        }
+        parts
+    }
+}
 
 pub(crate) fn handle(cluster: &mut Cluster, call: &Call, request: ProduceRequest) -> Answer<ProduceResponse> {
     let mut response = ProduceResponse::default();
@@ -66,6 +81,9 @@ fn append(
     if !(-1..=1).contains(&acks) {
         return Err(Refused::new(ErrorCode::INVALID_REQUIRED_ACKS, "acks must be -1, 0 or 1"));
     }
+    let name = cluster.topics.name_of(key);
+    let at = At::partition(name.as_deref(), data.index);
+    call.fault(at)?;
     let topic = cluster.topics.find_mut(key).ok_or_else(|| Refused::new(key.unknown(), NOT_HOSTED))?;
     let id = topic.id;
     let (config, partition) = topic
@@ -94,7 +112,9 @@ fn append(
     if appended.is_new {
         cluster.touched.insert((id, data.index));
     }
-    Ok((appended, partition.log.start_offset()))
+    let log_start_offset = partition.log.start_offset();
+    call.fault_after(at)?;
+    Ok((appended, log_start_offset))
 }
 
 fn success(index: i32, appended: Appended, log_start_offset: i64) -> PartitionProduceResponse {

@@ -3,7 +3,7 @@
 // Each test binary uses its own part of it.
 #![allow(dead_code)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use ottla_protocol::frame::{FrameBuf, decode_response_header, encode_request};
 use ottla_protocol::message::{Message, Request, Response};
 use ottla_protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use ottla_protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
+use ottla_protocol::messages::find_coordinator_request::FindCoordinatorRequest;
 use ottla_protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use ottla_protocol::messages::produce_response::PartitionProduceResponse;
 use ottla_protocol::records::{BatchBuilder, NO_HEADERS, SealOptions};
@@ -28,6 +29,8 @@ pub struct Rig {
     answers: BTreeMap<ConnectionId, Vec<Bytes>>,
     pub closed: BTreeMap<ConnectionId, CloseReason>,
     pub proceeded: usize,
+    pub cut: BTreeMap<ConnectionId, Bytes>,
+    pub muted: BTreeSet<ConnectionId>,
 }
 
 /// A request whose answer is yet to come.
@@ -46,6 +49,8 @@ impl Rig {
             answers: BTreeMap::new(),
             closed: BTreeMap::new(),
             proceeded: 0,
+            cut: BTreeMap::new(),
+            muted: BTreeSet::new(),
         }
     }
 
@@ -102,6 +107,12 @@ impl Rig {
                 Action::Close(connection, reason) => {
                     self.closed.insert(connection, reason);
                 }
+                Action::Cut(connection, bytes) => {
+                    self.cut.insert(connection, bytes);
+                }
+                Action::Mute(connection) => {
+                    self.muted.insert(connection);
+                }
                 other => panic!("unknown action: {other:?}"),
             }
         }
@@ -119,6 +130,14 @@ impl Rig {
     }
 
     /// Produces one batch with acks -1.
+    /// The node that coordinates a group.
+    pub fn coordinator(&mut self, group: &str) -> i32 {
+        let connection = self.connect(1);
+        let mut request = FindCoordinatorRequest::default();
+        request.key = group.into();
+        self.call(connection, 0, &request).node_id.0
+    }
+
     pub fn produce(
         &mut self,
         connection: ConnectionId,
