@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ottla_protocol::error_codes::error_codes_in;
 use ottla_protocol::frame::{FrameBuf, decode_request_header, encode_response};
 use ottla_protocol::message::Response;
 use ottla_protocol::types::{NodeId, Str, Uuid};
@@ -14,10 +15,11 @@ use ottla_protocol::types::{NodeId, Str, Uuid};
 use crate::api;
 use crate::config::{ClusterBuilder, Settings};
 use crate::connection::{Action, CloseReason, Connection, ConnectionId, Current, MAX_QUEUED, RequestId};
-use crate::faults::{ArmedRules, Fate, Faults, HeldUp, Place};
+use crate::faults::{ArmedRules, Fate, Faults, HeldUp, Place, Reply};
 use crate::fetch_session::FetchSessions;
 use crate::fetching::WaitingFetches;
 use crate::groups::Groups;
+use crate::journal::{Journal, JournalEvent};
 use crate::node::Node;
 use crate::now::{Instant, Now};
 use crate::random::Random;
@@ -44,6 +46,7 @@ pub struct Cluster {
     pub(crate) touched: BTreeSet<(Uuid, i32)>,
     pub(crate) armed_rules: ArmedRules,
     pub(crate) held_up: HeldUp,
+    pub(crate) journal: Option<Journal>,
     /// The last present that was handed in.
     pub(crate) now: Now,
     connections: BTreeMap<ConnectionId, Connection>,
@@ -103,6 +106,7 @@ impl Cluster {
             touched: BTreeSet::new(),
             armed_rules: ArmedRules::default(),
             held_up: HeldUp::default(),
+            journal: settings.journal.then(Journal::default),
             now: Now::default(),
             connections: BTreeMap::new(),
             next_connection: 0,
@@ -156,12 +160,22 @@ impl Cluster {
             is_mute: false,
         };
         self.connections.insert(id, connection);
+        self.note(|_| JournalEvent::ClientConnected {
+            connection: id,
+            node,
+            client_host: client_host.to_owned(),
+        });
         id
     }
 
     /// The connection is gone; answers to it will not be made.
     pub fn disconnect(&mut self, connection: ConnectionId) {
+        self.forget(connection, None);
+    }
+
+    pub(crate) fn forget(&mut self, connection: ConnectionId, reason: Option<&CloseReason>) {
         let Some(gone) = self.connections.remove(&connection) else { return };
+        self.note_disconnected(connection, reason);
         if let Some(current) = gone.current {
             let request = RequestId { connection, sequence: current.sequence };
             self.fetches.remove(request);
@@ -219,7 +233,11 @@ impl Cluster {
         let Some(current) = self.current(request).filter(|current| !current.is_answered) else { return };
         let mut out = FrameBuf::new();
         match encode_response(&mut out, response, version, current.correlation_id) {
-            Ok(()) => self.answer(request, out),
+            Ok(()) => {
+                // Only a journal wants to know.
+                let errors = self.journal.as_ref().map(|_| error_codes_in(response)).unwrap_or_default();
+                self.answer(request, Reply { api: R::API_KEY, version, frame: out, errors });
+            }
             Err(error) => {
                 let reason = CloseReason::Unencodable(format!("{}: {error}", R::NAME));
                 self.close(request.connection, reason);
@@ -286,7 +304,7 @@ impl Cluster {
     }
 
     pub(crate) fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
-        self.disconnect(connection);
+        self.forget(connection, Some(&reason));
         self.actions.push_back(Action::Close(connection, reason));
     }
 
@@ -298,6 +316,10 @@ impl Cluster {
     /// What fault rules make of a request that is not answered yet.
     pub(crate) fn fate_of(&self, request: RequestId) -> Option<&Fate> {
         self.current(request)?.fate.as_deref()
+    }
+
+    pub(crate) fn correlation_id_of(&self, request: RequestId) -> i32 {
+        self.current(request).map_or(-1, |current| current.correlation_id)
     }
 
     pub(crate) fn set_fate(&mut self, request: RequestId, fate: Arc<Fate>) {

@@ -34,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) group_max_size: usize,
     pub(crate) offset_metadata_max_bytes: usize,
     pub(crate) max_log_bytes: u64,
+    pub(crate) journal: bool,
     pub(crate) version_mask: BTreeMap<ApiKey, VersionRange>,
 }
 
@@ -61,6 +62,7 @@ impl ClusterBuilder {
                 group_max_size: 1000,
                 offset_metadata_max_bytes: 4096,
                 max_log_bytes: 4 << 30,
+                journal: false,
                 version_mask: BTreeMap::new(),
             },
         }
@@ -155,6 +157,13 @@ impl ClusterBuilder {
     #[must_use]
     pub fn api_versions(mut self, key: ApiKey, versions: VersionRange) -> Self {
         self.settings.version_mask.insert(key, versions);
+        self
+    }
+
+    /// Whether the cluster keeps a journal of what it sees and does. Default false.
+    #[must_use]
+    pub fn journal(mut self, journal: bool) -> Self {
+        self.settings.journal = journal;
         self
     }
 

@@ -27,5 +27,5 @@ pub(crate) const FAULT_MESSAGE: &str = "A fault rule of the test broker refuses 
 
 pub(crate) use armed::ArmedRules;
 pub(crate) use fate::{At, Ending, Fate};
-pub(crate) use held::HeldUp;
+pub(crate) use held::{HeldUp, Reply};
 pub(crate) use rule_builder::Place;

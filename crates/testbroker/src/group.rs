@@ -7,6 +7,7 @@ mod heartbeat;
 mod join;
 mod leave;
 mod member;
+mod news;
 mod rebalance;
 mod state;
 mod sync;
@@ -67,6 +68,8 @@ pub(crate) struct Group {
     sync_deadline: Option<Instant>,
     pub(crate) offsets: CommittedOffsets,
     replies: Vec<Reply>,
+    /// What the journal heard last.
+    told: Option<(GroupState, i32)>,
 }
 
 impl Group {
@@ -84,6 +87,7 @@ impl Group {
             sync_deadline: None,
             offsets: CommittedOffsets::default(),
             replies: Vec::new(),
+            told: None,
         }
     }
 

@@ -94,6 +94,7 @@ impl Cluster {
         let replies = group.take_replies();
         let next = group.next_timeout();
         self.groups.timers.set(id, next);
+        self.note_group(id);
         for reply in replies {
             match reply {
                 Reply::Join(request, response) => api::join_group::reply(self, id, request, response),

@@ -31,6 +31,7 @@ mod fetch_session;
 mod fetching;
 mod group;
 mod groups;
+pub mod journal;
 mod log;
 mod node;
 mod now;

@@ -5,12 +5,18 @@ use ottla_protocol::message::Request;
 use ottla_protocol::types::{GroupId, TopicName};
 
 use crate::cluster::{Call, Cluster};
+use crate::journal::RequestSummary;
 
 /// A request that can say what it is about. Each API's file implements it.
 pub(crate) trait About: Request {
     /// Everything in the request that can be answered with an error of its own; by default the request as a whole.
     fn parts(&self, _cluster: &Cluster, _call: &Call) -> Vec<Part> {
         vec![Part::default()]
+    }
+
+    /// What the journal says of it.
+    fn summary(&self) -> RequestSummary {
+        RequestSummary::Other
     }
 }
 

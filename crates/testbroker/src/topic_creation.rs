@@ -5,6 +5,7 @@ use ottla_protocol::types::{NodeId, TopicName, Uuid};
 
 use crate::cluster::Cluster;
 use crate::faults::FAULT_MESSAGE;
+use crate::journal::JournalEvent;
 use crate::partition::Partition;
 use crate::topic::{Topic, check_name};
 use crate::topic_config::TopicConfig;
@@ -124,7 +125,13 @@ impl Cluster {
     pub(crate) fn add_topic(&mut self, topic: NewTopic) -> Uuid {
         let id = self.random.uuid();
         let partitions = topic.replicas.into_iter().map(Partition::new).collect();
-        self.topics.insert(Topic { id, name: topic.name, config: topic.config, partitions });
+        let topic = Topic { id, name: topic.name, config: topic.config, partitions };
+        self.note(|_| JournalEvent::TopicCreated {
+            topic_id: id,
+            topic: topic.name.to_string(),
+            partitions: topic.partitions.len(),
+        });
+        self.topics.insert(topic);
         id
     }
 
@@ -136,6 +143,7 @@ impl Cluster {
             self.touched.insert((id, index as i32));
         }
         self.groups.forget_topic(&topic.name);
+        self.note(|_| JournalEvent::TopicDeleted { topic_id: id, topic: topic.name.to_string() });
         true
     }
 

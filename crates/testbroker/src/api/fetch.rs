@@ -18,6 +18,7 @@ use crate::connection::RequestId;
 use crate::faults::At;
 use crate::fetch_session::FetchContext;
 use crate::fetching::WaitingFetch;
+use crate::journal::{FetchedPartition, RequestSummary, summary_rows};
 use crate::now::millis;
 use crate::partition::Partition;
 use crate::subject::{About, Part};
@@ -41,6 +42,16 @@ impl About for FetchRequest {
         let part =
             |(key, index): (TopicKey, i32)| Part::partition(cluster.topics.name_of(&key).as_ref(), index);
         partitions.into_iter().map(part).collect()
+    }
+
+    fn summary(&self) -> RequestSummary {
+        let rows = self.topics.iter().flat_map(|topic| {
+            let row = |asked| FetchedPartition::new(topic, asked);
+            topic.partitions.iter().map(row)
+        });
+        let (partitions, left_out) = summary_rows(rows);
+        let (session_id, session_epoch) = (self.session_id, self.session_epoch);
+        RequestSummary::Fetch { session_id, session_epoch, partitions, left_out }
     }
 }
 

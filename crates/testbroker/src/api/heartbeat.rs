@@ -8,6 +8,7 @@ use ottla_protocol::messages::heartbeat_response::HeartbeatResponse;
 use crate::cluster::{Answer, Call, Cluster};
 use crate::faults::At;
 use crate::group::{Identity, MemberId};
+use crate::journal::RequestSummary;
 use crate::subject::{About, Part};
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 4);
@@ -15,6 +16,10 @@ pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 4);
 impl About for HeartbeatRequest {
     fn parts(&self, _cluster: &Cluster, _call: &Call) -> Vec<Part> {
         vec![Part::group(&self.group_id)]
+    }
+
+    fn summary(&self) -> RequestSummary {
+        RequestSummary::member(&self.group_id, &self.member_id, Some(self.generation_id))
     }
 }
 

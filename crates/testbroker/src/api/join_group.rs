@@ -14,6 +14,7 @@ use ottla_protocol::types::GroupId;
 use crate::cluster::{Answer, Call, Cluster};
 use crate::connection::RequestId;
 use crate::group::{Identity, Joining, MAX_MEMBER_BYTES, MemberId, Protocol};
+use crate::journal::RequestSummary;
 use crate::now::millis;
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 9);
@@ -30,6 +31,10 @@ const MIN_REBALANCE_TIMEOUT: Duration = Duration::from_millis(1);
 impl About for JoinGroupRequest {
     fn parts(&self, _cluster: &Cluster, _call: &Call) -> Vec<Part> {
         vec![Part::group(&self.group_id)]
+    }
+
+    fn summary(&self) -> RequestSummary {
+        RequestSummary::member(&self.group_id, &self.member_id, None)
     }
 }
 

@@ -8,6 +8,7 @@ use ottla_protocol::messages::leave_group_response::{LeaveGroupResponse, MemberR
 use crate::cluster::{Answer, Call, Cluster};
 use crate::faults::At;
 use crate::group::{Leaving, MemberId};
+use crate::journal::RequestSummary;
 use crate::subject::{About, Part};
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 5);
@@ -18,6 +19,10 @@ const FIRST_VERSION_BATCHED: i16 = 3;
 impl About for LeaveGroupRequest {
     fn parts(&self, _cluster: &Cluster, _call: &Call) -> Vec<Part> {
         vec![Part::group(&self.group_id)]
+    }
+
+    fn summary(&self) -> RequestSummary {
+        RequestSummary::member(&self.group_id, &self.member_id, None)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::batch::{Produced, Refused};
 use crate::cluster::{Answer, Call, Cluster};
 use crate::connection::CloseReason;
 use crate::faults::At;
+use crate::journal::{ProducedPartition, RequestSummary, summary_rows};
 use crate::partition::Appended;
 use crate::subject::{About, Part};
 use crate::topic::TopicKey;
@@ -39,6 +40,15 @@ impl About for ProduceRequest {
             parts.extend(topic.partition_data.iter().map(part));
         }
         parts
+    }
+
+    fn summary(&self) -> RequestSummary {
+        let rows = self.topic_data.iter().flat_map(|topic| {
+            let row = |data| ProducedPartition::new(topic, data);
+            topic.partition_data.iter().map(row)
+        });
+        let (partitions, left_out) = summary_rows(rows);
+        RequestSummary::Produce { acks: self.acks, partitions, left_out }
     }
 }
 
@@ -109,10 +119,12 @@ fn append(
     if let Some(retention_bytes) = config.retention_bytes {
         cluster.log_bytes -= partition.log.retain_bytes(retention_bytes);
     }
+    let log_start_offset = partition.log.start_offset();
+    let leader_epoch = partition.leader_epoch;
     if appended.is_new {
         cluster.touched.insert((id, data.index));
     }
-    let log_start_offset = partition.log.start_offset();
+    cluster.note_produced(id, data.index, leader_epoch, &produced.header, appended);
     call.fault_after(at)?;
     Ok((appended, log_start_offset))
 }

@@ -10,6 +10,7 @@ use crate::cluster::{Answer, Call, Cluster};
 use crate::connection::RequestId;
 use crate::faults::{At, When};
 use crate::group::{Identity, MAX_MEMBER_BYTES, MemberId, Syncing, sync_refusal};
+use crate::journal::RequestSummary;
 use crate::subject::{About, Part};
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 5);
@@ -17,6 +18,10 @@ pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 5);
 impl About for SyncGroupRequest {
     fn parts(&self, _cluster: &Cluster, _call: &Call) -> Vec<Part> {
         vec![Part::group(&self.group_id)]
+    }
+
+    fn summary(&self) -> RequestSummary {
+        RequestSummary::member(&self.group_id, &self.member_id, Some(self.generation_id))
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use ottla_protocol::api::ApiKey;
+use ottla_protocol::error_codes::FoundErrorCode;
 use ottla_protocol::frame::FrameBuf;
 
 use crate::cluster::Call;
@@ -16,7 +17,17 @@ use crate::timers::Timers;
 #[derive(Debug)]
 pub(crate) enum Held {
     Request(Call, ApiKey, Bytes),
-    Response(FrameBuf),
+    Response(Reply),
+}
+
+/// An answer that is ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) api: ApiKey,
+    pub(crate) version: i16,
+    pub(crate) frame: FrameBuf,
+    /// For the journal.
+    pub(crate) errors: Vec<FoundErrorCode>,
 }
 
 /// Everything that is held up, by its request.

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::frame::FrameBuf;
 
-use super::held::Held;
+use super::armed::Fired;
+use super::held::{Held, Reply};
 use super::{At, Ending, Fate, When};
 use crate::api;
 use crate::cluster::{Call, Cluster};
 use crate::connection::{Action, CloseReason, RequestId};
+use crate::journal::JournalEvent;
 use crate::subject::About;
 
 impl Call {
@@ -38,11 +39,29 @@ impl Cluster {
         if let Some(fate) = call.fate.clone() {
             return self.let_through(call, &fate);
         }
+        let correlation_id = self.correlation_id_of(call.id);
+        self.note(|_| JournalEvent::RequestReceived {
+            request: call.id.into(),
+            node: call.node,
+            client_id: call.client_id.to_string(),
+            api: R::API_KEY,
+            version: call.version,
+            correlation_id,
+            summary: request.summary(),
+        });
         if self.armed_rules.is_empty() {
             return true;
         }
         let parts = request.parts(self, call);
-        let Some((fate, _)) = self.armed_rules.judge(call, R::API_KEY, &parts) else { return true };
+        let Some((fate, fired)) = self.armed_rules.judge(call, R::API_KEY, &parts) else { return true };
+        for Fired { rule_id, rule } in fired {
+            self.note(|_| JournalEvent::FaultFired {
+                rule: rule_id,
+                request: call.id.into(),
+                api: R::API_KEY,
+                what: rule,
+            });
+        }
         let fate = Arc::new(fate);
         call.fate = Some(fate.clone());
         self.set_fate(call.id, fate.clone());
@@ -67,29 +86,41 @@ impl Cluster {
     }
 
     /// Sends an answer as the request's fate will have it.
-    pub(crate) fn answer(&mut self, request: RequestId, frame: FrameBuf) {
+    pub(crate) fn answer(&mut self, request: RequestId, reply: Reply) {
         let delay = self.fate_of(request).map(|fate| fate.response_delay).unwrap_or_default();
         if delay.is_zero() {
-            return self.send(request, frame);
+            return self.send(request, reply);
         }
         self.mark_answered(request);
-        self.held_up.insert(request, Held::Response(frame), self.now.instant + delay);
+        self.held_up.insert(request, Held::Response(reply), self.now.instant + delay);
     }
 
-    fn send(&mut self, request: RequestId, frame: FrameBuf) {
+    fn send(&mut self, request: RequestId, reply: Reply) {
         let Some(current) = self.take_current(request) else { return };
         let connection = request.connection;
         match current.fate.map(|fate| fate.ending).unwrap_or_default() {
             Ending::Drop(_) => self.actions.push_back(Action::Proceed(connection)),
             Ending::Close(_) => self.close(connection, CloseReason::Fault),
-            Ending::Cut(bytes) if bytes < frame.total_len() => {
-                self.disconnect(connection);
-                self.actions.push_back(Action::Cut(connection, frame.into_bytes().slice(..bytes)));
+            Ending::Cut(bytes) if bytes < reply.frame.total_len() => {
+                self.note_sent(request, &reply, bytes);
+                self.forget(connection, Some(&CloseReason::Fault));
+                self.actions.push_back(Action::Cut(connection, reply.frame.into_bytes().slice(..bytes)));
             }
             Ending::Answer | Ending::Cut(_) | Ending::Hang => {
-                self.actions.push_back(Action::Respond(connection, frame));
+                self.note_sent(request, &reply, reply.frame.total_len());
+                self.actions.push_back(Action::Respond(connection, reply.frame));
             }
         }
+    }
+
+    fn note_sent(&mut self, request: RequestId, reply: &Reply, bytes: usize) {
+        self.note(|_| JournalEvent::ResponseSent {
+            request: request.into(),
+            api: reply.api,
+            version: reply.version,
+            errors: reply.errors.clone(),
+            bytes,
+        });
     }
 
     /// The end of a request that wants no answer.
@@ -105,7 +136,7 @@ impl Cluster {
     pub(crate) fn release_held_up(&mut self) {
         while let Some((request, held)) = self.held_up.pop_due(self.now.instant) {
             match held {
-                Held::Response(frame) => self.send(request, frame),
+                Held::Response(reply) => self.send(request, reply),
                 Held::Request(mut call, api_key, body) => {
                     call.now = self.now;
                     api::dispatch(self, call, api_key, &body);

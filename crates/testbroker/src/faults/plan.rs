@@ -8,6 +8,7 @@ use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::types::NodeId;
 
 use super::{FaultAction, PlanError, PlanErrorKind};
+use crate::journal::{JournalEntry, JournalEvent};
 use crate::versions;
 
 /// The most rules that a plan may have, and that may be in force at a time: every request is held against each.
@@ -138,6 +139,24 @@ impl FaultPlan {
     /// A plan of these rules.
     pub fn new(seed: u64, rules: Vec<FaultRule>) -> Self {
         Self { seed, rules }
+    }
+
+    /// The plan that repeats what fired, each fault at the very request it fired for: the nth of the nth connection.
+    /// That is exact where connections and requests come in the same order again.
+    pub fn from_journal(entries: &[JournalEntry]) -> Self {
+        let rules = entries.iter().filter_map(|entry| {
+            let JournalEvent::FaultFired { request, api, what, .. } = &entry.event else { return None };
+            let mut rule = FaultRule::new(what.action.clone());
+            rule.on.topic.clone_from(&what.on.topic);
+            rule.on.partition = what.on.partition;
+            rule.on.group.clone_from(&what.on.group);
+            rule.on.api = Some(*api);
+            rule.on.connection = Some(request.connection.0);
+            rule.on.request = Some(request.request);
+            rule.times = Some(1);
+            Some(rule)
+        });
+        Self { seed: 0, rules: rules.collect() }
     }
 
     /// Whether everything in it is within its bounds.
