@@ -65,12 +65,12 @@ fn check_with<R: Request>(
     let faults = rig.cluster.faults().load(&FaultPlan::new(0, vec![rule])).expect("a rule");
     let connection = rig.connect(1);
     let response = rig.call(connection, version, request);
-    let found = error_codes_in(&response).into_iter().map(|found| {
-        assert_eq!(found.code, code, "{response:?}");
+    let injected = error_codes_in(&response).into_iter().filter(|found| found.code == code);
+    let found = injected.map(|found| {
         let of = found.of.iter().filter(|(name, _)| *name != "topicId");
         of.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",")
     });
-    assert_eq!(found.collect::<Vec<_>>(), expected, "{} v{version}: {response:?}", R::NAME);
+    assert_eq!(found.collect::<Vec<_>>(), expected, "{} v{version}", R::NAME);
     assert_eq!(faults[0].fired(), u64::from(!expected.is_empty()), "{} v{version}", R::NAME);
     rig.cluster.faults().clear();
     let response = rig.call(connection, version, request);
@@ -173,6 +173,7 @@ fn a_fetch_that_waits_is_answered_at_once_with_the_error_of_its_session() {
     let rig = &mut rig();
     let connection = rig.connect(1);
     let mut fetch = fetch_request("t", 0, 0, Duration::ZERO);
+    fetch.session_epoch = 0;
     let session_id = rig.call(connection, 12, &fetch).session_id;
     assert_ne!(session_id, 0);
     fetch.topics.clear();

@@ -10,7 +10,9 @@ use ottla_protocol::messages::heartbeat_request::HeartbeatRequest;
 use ottla_protocol::messages::metadata_request::MetadataRequest;
 use ottla_protocol::messages::produce_request::ProduceRequest;
 use ottla_protocol::types::NodeId;
-use ottla_testbroker::faults::{FaultAction, FaultPlan, FaultRule, MAX_DELAY, MAX_RULES, PlanErrorKind};
+use ottla_testbroker::faults::{
+    FaultAction, FaultPlan, FaultRule, MAX_DELAY, MAX_RULES, PlanErrorKind, When,
+};
 use ottla_testbroker::{CloseReason, Cluster, ConnectionId};
 use rig::{Rig, batch, produce_request};
 
@@ -191,16 +193,20 @@ fn end_offset_of(rig: &mut Rig, connection: ConnectionId) -> i64 {
 
 #[test]
 fn a_hanging_connection_is_open_and_deaf_and_keeps_nothing() {
-    let (mut rig, connection) = rig();
-    rig.cluster.faults().on(ApiKey::PRODUCE).times(1).hang().expect("a rule");
-    let sent = rig.send(connection, 12, &write());
-    for _ in 0..2000 {
-        rig.send(connection, 12, &MetadataRequest::default());
+    for (after, end) in [(false, 0), (true, 1)] {
+        let (mut rig, connection) = rig();
+        let faults = rig.cluster.faults().on(ApiKey::PRODUCE).times(1);
+        let rule = if after { faults.hang_after_apply() } else { faults.hang() };
+        rule.expect("a rule");
+        let sent = rig.send(connection, 12, &write());
+        for _ in 0..2000 {
+            rig.send(connection, 12, &MetadataRequest::default());
+        }
+        rig.advance(Duration::from_secs(3600));
+        assert!(rig.muted.contains(&connection) && rig.closed.is_empty());
+        assert!(rig.answer::<ProduceRequest>(&sent).is_none());
+        assert_eq!(end_offset(&mut rig, 0), end);
     }
-    rig.advance(Duration::from_secs(3600));
-    assert!(rig.muted.contains(&connection) && rig.closed.is_empty());
-    assert!(rig.answer::<ProduceRequest>(&sent).is_none());
-    assert_eq!(end_offset(&mut rig, 0), 0);
 }
 
 /// How a rule answers eight heartbeats of a group that does not exist: where it fired.
@@ -299,7 +305,7 @@ fn a_rule_that_is_taken_back_fires_no_more() {
 
 #[test]
 fn rules_out_of_bounds_are_refused_and_none_of_their_plan_is_taken() {
-    let rule = || FaultRule::new(FaultAction::Hang);
+    let rule = || FaultRule::new(FaultAction::Hang { when: When::BeforeApply });
     let changed = |change: &dyn Fn(&mut FaultRule)| {
         let mut rule = rule();
         change(&mut rule);

@@ -185,7 +185,7 @@ mod json {
         let rest = line.split_once(r#""event""#).expect("an event").1;
         assert_eq!(
             rest,
-            r#":"responseSent","connection":0,"request":3,"api":"Produce","version":9,"bytes":112,"errors":[{"code":"UNKNOWN_TOPIC_OR_PARTITION","name":"t","index":"9"}]}"#
+            r#":"responseSent","connection":0,"request":3,"api":"Produce","version":9,"bytes":99,"errors":[{"code":"UNKNOWN_TOPIC_OR_PARTITION","name":"t","index":"9"}]}"#
         );
     }
 }

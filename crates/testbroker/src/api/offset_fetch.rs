@@ -86,7 +86,9 @@ pub(crate) fn handle(
                 for &index in topic.partition_indexes.iter() {
                     let found = find(cluster, &request.group_id, &topic.name, index);
                     let at = At::partition(Some(&topic.name), index).of_group(&request.group_id);
-                    let found = call.fault_of_read(at).map(|()| found.filter(|_| !error.is_error()));
+                    // Not both in the answer and in its partitions.
+                    let found =
+                        if error.is_error() { Ok(None) } else { call.fault_of_read(at).map(|()| found) };
                     let mut partition = old_row(index, found);
                     // Before v2 the only place for it.
                     if call.version < FIRST_VERSION_WITH_ERROR && error.is_error() {

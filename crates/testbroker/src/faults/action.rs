@@ -70,13 +70,17 @@ pub enum FaultAction {
         /// How many bytes arrive.
         bytes: u32,
     },
-    /// The request is not applied, and from then on the connection is open and mute.
-    Hang,
+    /// From this request on the connection is open and mute.
+    Hang {
+        /// Whether the request is applied.
+        #[cfg_attr(feature = "json", serde(default, skip_serializing_if = "When::is_default"))]
+        when: When,
+    },
 }
 
 impl FaultAction {
     /// Whether it decides how the request ends, which only one action can.
     pub(crate) fn ends(&self) -> bool {
-        matches!(self, Self::Drop { .. } | Self::Close { .. } | Self::Cut { .. } | Self::Hang)
+        matches!(self, Self::Drop { .. } | Self::Close { .. } | Self::Cut { .. } | Self::Hang { .. })
     }
 }

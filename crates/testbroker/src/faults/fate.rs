@@ -25,7 +25,7 @@ pub(crate) enum Ending {
     Drop(When),
     Close(When),
     Cut(usize),
-    Hang,
+    Hang(When),
 }
 
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ impl Fate {
             FaultAction::Cut { bytes } => {
                 self.ending = Ending::Cut(usize::try_from(bytes).unwrap_or(usize::MAX));
             }
-            FaultAction::Hang => self.ending = Ending::Hang,
+            FaultAction::Hang { when } => self.ending = Ending::Hang(when),
         }
     }
 

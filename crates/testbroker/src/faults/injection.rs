@@ -65,7 +65,7 @@ impl Cluster {
         let fate = Arc::new(fate);
         call.fate = Some(fate.clone());
         self.set_fate(call.id, fate.clone());
-        if fate.ending != Ending::Hang && !fate.request_delay.is_zero() {
+        if !fate.request_delay.is_zero() {
             let until = call.now.instant + fate.request_delay;
             // A copy: what is read ahead of the request must not stay in memory with it.
             let body = Bytes::copy_from_slice(body);
@@ -77,7 +77,7 @@ impl Cluster {
 
     fn let_through(&mut self, call: &Call, fate: &Fate) -> bool {
         match fate.ending {
-            Ending::Hang => self.mute(call.id.connection),
+            Ending::Hang(When::BeforeApply) => self.mute(call.id.connection),
             Ending::Drop(When::BeforeApply) => self.end_without_answer(call.id),
             Ending::Close(When::BeforeApply) => self.close(call.id.connection, CloseReason::Fault),
             _ => return true,
@@ -106,7 +106,8 @@ impl Cluster {
                 self.forget(connection, Some(&CloseReason::Fault));
                 self.actions.push_back(Action::Cut(connection, reply.frame.into_bytes().slice(..bytes)));
             }
-            Ending::Answer | Ending::Cut(_) | Ending::Hang => {
+            Ending::Hang(_) => self.mute(connection),
+            Ending::Answer | Ending::Cut(_) => {
                 self.note_sent(request, &reply, reply.frame.total_len());
                 self.actions.push_back(Action::Respond(connection, reply.frame));
             }
@@ -128,6 +129,7 @@ impl Cluster {
         let Some(current) = self.take_current(request) else { return };
         match current.fate.map(|fate| fate.ending).unwrap_or_default() {
             Ending::Close(_) => self.close(request.connection, CloseReason::Fault),
+            Ending::Hang(_) => self.mute(request.connection),
             _ => self.actions.push_back(Action::Proceed(request.connection)),
         }
     }

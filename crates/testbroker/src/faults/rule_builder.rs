@@ -80,7 +80,11 @@ impl<'a> Faults<'a> {
 
     /// A rule for requests of all APIs.
     pub fn on_any(self) -> FaultRuleBuilder<'a> {
-        FaultRuleBuilder { faults: self, seed: 0, rule: FaultRule::new(FaultAction::Hang) }
+        FaultRuleBuilder {
+            faults: self,
+            seed: 0,
+            rule: FaultRule::new(FaultAction::Hang { when: When::BeforeApply }),
+        }
     }
 
     /// Puts a plan's rules in force, behind those that are. The handles are in the order of its rules.
@@ -239,9 +243,14 @@ impl FaultRuleBuilder<'_> {
         self.action(FaultAction::Cut { bytes })
     }
 
-    /// The connection is open and mute from then on.
+    /// The request is not applied, and the connection open and mute from then on.
     pub fn hang(self) -> Result<Fault, PlanError> {
-        self.action(FaultAction::Hang)
+        self.action(FaultAction::Hang { when: When::BeforeApply })
+    }
+
+    /// The request is applied, and the connection open and mute from then on.
+    pub fn hang_after_apply(self) -> Result<Fault, PlanError> {
+        self.action(FaultAction::Hang { when: When::AfterApply })
     }
 
     /// Any action.
