@@ -7,6 +7,7 @@ mod heartbeat;
 mod join;
 mod leave;
 mod member;
+mod persisted;
 mod rebalance;
 mod state;
 mod sync;
@@ -29,6 +30,7 @@ use crate::offsets::CommittedOffsets;
 pub(crate) use join::{Joining, refusal as join_refusal};
 pub(crate) use leave::Leaving;
 pub(crate) use member::{Member, MemberId, Protocol};
+use persisted::Persisted;
 use rebalance::Rebalance;
 pub(crate) use state::GroupState;
 pub(crate) use sync::{Syncing, refusal as sync_refusal};
@@ -66,6 +68,8 @@ pub(crate) struct Group {
     /// When members that have not asked for their assignment are expelled.
     sync_deadline: Option<Instant>,
     pub(crate) offsets: CommittedOffsets,
+    /// What another coordinator would know.
+    persisted: Persisted,
     replies: Vec<Reply>,
 }
 
@@ -83,12 +87,18 @@ impl Group {
             rebalance: None,
             sync_deadline: None,
             offsets: CommittedOffsets::default(),
+            persisted: Persisted::default(),
             replies: Vec::new(),
         }
     }
 
     pub(crate) fn state(&self) -> GroupState {
         self.state
+    }
+
+    /// The generation of the last rebalance.
+    pub(crate) fn generation_id(&self) -> i32 {
+        self.generation_id
     }
 
     /// `consumer`, or empty before the first member.

@@ -28,7 +28,7 @@ pub(crate) fn handle(
     for key in keys {
         let mut result = DeletableTopicResult::default();
         if let Some((id, name)) = cluster.topics.find(&key).map(|topic| (topic.id, topic.name.clone())) {
-            cluster.delete_topic(id);
+            cluster.remove_topic(id);
             result.topic_id = id;
             result.name = Some(name);
         } else {

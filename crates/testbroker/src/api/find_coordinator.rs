@@ -7,6 +7,7 @@ use ottla_protocol::messages::find_coordinator_response::{Coordinator, FindCoord
 use ottla_protocol::types::{NodeId, Str};
 
 use crate::cluster::{Answer, Call, Cluster};
+use crate::coordinators::CoordinatorKind;
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 6);
 
@@ -24,7 +25,7 @@ pub(crate) fn handle(
 ) -> Answer<FindCoordinatorResponse> {
     let mut response = FindCoordinatorResponse::default();
     if call.version < FIRST_VERSION_BATCHED {
-        let found = find(cluster, request.key_type, request.key);
+        let found = find(cluster, call.node, request.key_type, request.key);
         response.error_code = found.error_code;
         response.error_message = found.error_message;
         response.node_id = found.node_id;
@@ -32,27 +33,35 @@ pub(crate) fn handle(
         response.port = found.port;
     } else {
         let keys = request.coordinator_keys.into_iter();
-        response.coordinators = keys.map(|key| find(cluster, request.key_type, key)).collect();
+        response.coordinators = keys.map(|key| find(cluster, call.node, request.key_type, key)).collect();
     }
     Answer::Now(response)
 }
 
-fn find(cluster: &Cluster, key_type: i8, key: Str) -> Coordinator {
-    let mut found = Coordinator::default();
-    let node = match key_type {
-        GROUP | TRANSACTION => cluster.nodes.get(&cluster.coordinator_of(&key)),
-        _ => None,
+fn find(cluster: &Cluster, asked: NodeId, key_type: i8, key: Str) -> Coordinator {
+    let found = match key_type {
+        GROUP => Ok(CoordinatorKind::Group),
+        TRANSACTION => Ok(CoordinatorKind::Transaction),
+        _ => Err((ErrorCode::INVALID_REQUEST, "There are no coordinators of this type.")),
     };
-    if let Some(node) = node {
-        found.node_id = node.id;
-        found.host = node.host.clone();
-        found.port = i32::from(node.port);
-    } else {
-        found.node_id = NodeId(-1);
-        found.port = -1;
-        found.error_code = ErrorCode::INVALID_REQUEST.0;
-        found.error_message = Some("There are no coordinators of this type.".into());
+    let found = found.and_then(|kind| {
+        let node = cluster.coordinator_seen_by(asked, kind, &key).and_then(|id| cluster.nodes.get(&id));
+        node.ok_or((ErrorCode::COORDINATOR_NOT_AVAILABLE, "The coordinator is not available."))
+    });
+    let mut coordinator = Coordinator::default();
+    match found {
+        Ok(node) => {
+            coordinator.node_id = node.id;
+            coordinator.host = node.host.clone();
+            coordinator.port = i32::from(node.port);
+        }
+        Err((error, message)) => {
+            coordinator.node_id = NodeId(-1);
+            coordinator.port = -1;
+            coordinator.error_code = error.0;
+            coordinator.error_message = Some(message.into());
+        }
     }
-    found.key = key;
-    found
+    coordinator.key = key;
+    coordinator
 }

@@ -1,4 +1,4 @@
-//! Metadata, v0 to v13.
+//! Metadata, v0 to v13: leaders and live brokers as the node that is asked has heard of them.
 //!
 //! A topic that is made on the way is answered at once; Kafka answers UNKNOWN_TOPIC_OR_PARTITION or
 //! LEADER_NOT_AVAILABLE until its leaders are elected.
@@ -13,6 +13,7 @@ use ottla_protocol::types::{NodeIds, TopicName};
 
 use crate::api::distinct::distinct;
 use crate::cluster::{Answer, Call, Cluster};
+use crate::partition_state::NO_LEADER;
 use crate::topic::{Topic, check_name};
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 13);
@@ -32,7 +33,8 @@ pub(crate) fn handle(
     request: MetadataRequest,
 ) -> Answer<MetadataResponse> {
     let mut response = MetadataResponse::default();
-    let brokers = cluster.nodes.values().map(|node| {
+    let alive = cluster.brokers.seen_by(call.node);
+    let brokers = cluster.nodes.values().filter(|node| alive.contains(&node.id)).map(|node| {
         let mut broker = MetadataResponseBroker::default();
         broker.node_id = node.id;
         broker.host = node.host.clone();
@@ -54,7 +56,7 @@ pub(crate) fn handle(
             let topics = distinct(topics, |topic| (topic.name.clone(), topic.topic_id));
             topics.iter().map(|topic| asked_for(cluster, call, topic, create, with_operations)).collect()
         }
-        _ => cluster.topics.iter().map(|topic| describe(topic, with_operations)).collect(),
+        _ => cluster.topics.iter().map(|topic| describe(cluster, call, topic, with_operations)).collect(),
     };
     Answer::Now(response)
 }
@@ -72,7 +74,7 @@ fn asked_for(
             return refuse(ErrorCode::INVALID_REQUEST, Some(TopicName::default()));
         }
         return match cluster.topics.with_id(asked.topic_id) {
-            Some(topic) => describe(topic, with_operations),
+            Some(topic) => describe(cluster, call, topic, with_operations),
             None => {
                 let mut unknown = refuse(ErrorCode::UNKNOWN_TOPIC_ID, None);
                 unknown.topic_id = asked.topic_id;
@@ -81,7 +83,7 @@ fn asked_for(
         };
     };
     if let Some(topic) = cluster.topics.named(name) {
-        return describe(topic, with_operations);
+        return describe(cluster, call, topic, with_operations);
     }
     if check_name(name).is_err() {
         return refuse(ErrorCode::INVALID_TOPIC_EXCEPTION, Some(name.clone()));
@@ -93,7 +95,7 @@ fn asked_for(
         Ok(plan) => {
             let id = cluster.add_topic(plan);
             match cluster.topics.with_id(id) {
-                Some(topic) => describe(topic, with_operations),
+                Some(topic) => describe(cluster, call, topic, with_operations),
                 None => refuse(ErrorCode::UNKNOWN_SERVER_ERROR, Some(name.clone())),
             }
         }
@@ -101,7 +103,8 @@ fn asked_for(
     }
 }
 
-fn describe(topic: &Topic, with_operations: bool) -> MetadataResponseTopic {
+fn describe(cluster: &Cluster, call: &Call, topic: &Topic, with_operations: bool) -> MetadataResponseTopic {
+    let alive = cluster.brokers.seen_by(call.node);
     let mut described = MetadataResponseTopic::default();
     described.name = Some(topic.name.clone());
     described.topic_id = topic.id;
@@ -110,12 +113,19 @@ fn describe(topic: &Topic, with_operations: bool) -> MetadataResponseTopic {
         described.topic_authorized_operations = TOPIC_OPERATIONS;
     }
     let partitions = topic.partitions.iter().enumerate().map(|(index, partition)| {
+        let state = partition.seen_by(call.node);
         let mut described = MetadataResponsePartition::default();
         described.partition_index = index as i32;
-        described.leader_id = partition.leader;
-        described.leader_epoch = partition.leader_epoch;
-        described.replica_nodes = NodeIds::from(&partition.replicas[..]);
-        described.isr_nodes = NodeIds::from(&partition.isr[..]);
+        described.leader_id = state.leader;
+        described.leader_epoch = state.leader_epoch;
+        if !alive.contains(&state.leader) {
+            described.leader_id = NO_LEADER;
+            described.error_code = ErrorCode::LEADER_NOT_AVAILABLE.0;
+        }
+        described.replica_nodes = NodeIds::from(&state.replicas[..]);
+        described.isr_nodes = NodeIds::from(&state.isr[..]);
+        let offline = state.replicas.iter().copied().filter(|node| !alive.contains(node));
+        described.offline_replicas = NodeIds::from(&offline.collect::<Vec<_>>()[..]);
         described
     });
     described.partitions = partitions.collect();

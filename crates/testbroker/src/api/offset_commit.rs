@@ -8,6 +8,7 @@ use ottla_protocol::messages::offset_commit_response::{
 };
 
 use crate::cluster::{Answer, Call, Cluster};
+use crate::coordinators::CoordinatorKind;
 use crate::group::{Identity, MemberId};
 use crate::offsets::CommittedOffset;
 use crate::topic::TopicKey;
@@ -52,9 +53,7 @@ pub(crate) fn handle(
 
 fn check(cluster: &mut Cluster, call: &Call, request: &OffsetCommitRequest) -> Result<(), ErrorCode> {
     // A group without a name can keep offsets, but have no members.
-    if cluster.coordinator_of(&request.group_id) != call.node {
-        return Err(ErrorCode::NOT_COORDINATOR);
-    }
+    cluster.check_coordinator(CoordinatorKind::Group, call.node, &request.group_id)?;
     let generation_id = request.generation_id_or_member_epoch;
     let group = if generation_id < 0 {
         // A simple consumer makes the group that keeps its offsets.

@@ -12,6 +12,7 @@ use ottla_protocol::messages::offset_fetch_response::{
 use ottla_protocol::types::{GroupId, Str, TopicName};
 
 use crate::cluster::{Answer, Call, Cluster};
+use crate::coordinators::CoordinatorKind;
 use crate::offsets::CommittedOffset;
 use crate::topic::TopicKey;
 
@@ -114,7 +115,7 @@ fn group(cluster: &Cluster, call: &Call, asked: &OffsetFetchRequestGroup) -> Off
 }
 
 fn check(cluster: &Cluster, call: &Call, group: &str) -> Result<(), ErrorCode> {
-    if cluster.coordinator_of(group) == call.node { Ok(()) } else { Err(ErrorCode::NOT_COORDINATOR) }
+    cluster.check_coordinator(CoordinatorKind::Group, call.node, group)
 }
 
 fn all<'a>(

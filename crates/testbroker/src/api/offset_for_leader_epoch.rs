@@ -8,7 +8,6 @@ use ottla_protocol::messages::offset_for_leader_epoch_response::{
 };
 
 use crate::cluster::{Answer, Call, Cluster};
-use crate::partition::Partition;
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(2, 4);
 
@@ -26,8 +25,9 @@ pub(crate) fn handle(
                 .and_then(|topic| topic.partition(asked.partition))
                 .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
                 .and_then(|partition| {
-                    partition.check_leader(call.node, asked.current_leader_epoch)?;
-                    Ok(end_of(partition, asked.leader_epoch))
+                    let replica = partition.led_by(call.node, asked.current_leader_epoch)?;
+                    // An epoch that the leader does not know ends nowhere.
+                    Ok(replica.end_of_epoch(asked.leader_epoch).unwrap_or((-1, -1)))
                 });
             let mut row = EpochEndOffset::default();
             row.partition = asked.partition;
@@ -44,15 +44,4 @@ pub(crate) fn handle(
         response.topics.push(answer);
     }
     Answer::Now(response)
-}
-
-fn end_of(partition: &Partition, leader_epoch: i32) -> (i32, i64) {
-    if leader_epoch == partition.leader_epoch {
-        return (leader_epoch, partition.log.end_offset());
-    }
-    if leader_epoch < 0 || leader_epoch > partition.leader_epoch {
-        return (-1, -1);
-    }
-    // An epoch from before the log's start: what is left begins there.
-    partition.log.end_of_epoch(leader_epoch).unwrap_or((leader_epoch, partition.log.start_offset()))
 }
