@@ -1,8 +1,10 @@
 //! One file per API: which versions it serves, and what a broker answers.
 
 pub(crate) mod api_versions;
+pub(crate) mod create_partitions;
 pub(crate) mod create_topics;
 pub(crate) mod delete_groups;
+pub(crate) mod delete_records;
 pub(crate) mod delete_topics;
 pub(crate) mod describe_cluster;
 pub(crate) mod describe_configs;
@@ -57,9 +59,11 @@ pub(crate) fn dispatch(cluster: &mut Cluster, call: Call, key: ApiKey, body: &By
         ApiKey::API_VERSIONS => run(cluster, call, body, api_versions::handle),
         ApiKey::CREATE_TOPICS => run(cluster, call, body, create_topics::handle),
         ApiKey::DELETE_TOPICS => run(cluster, call, body, delete_topics::handle),
+        ApiKey::DELETE_RECORDS => run(cluster, call, body, delete_records::handle),
         ApiKey::INIT_PRODUCER_ID => run(cluster, call, body, init_producer_id::handle),
         ApiKey::OFFSET_FOR_LEADER_EPOCH => run(cluster, call, body, offset_for_leader_epoch::handle),
         ApiKey::DESCRIBE_CONFIGS => run(cluster, call, body, describe_configs::handle),
+        ApiKey::CREATE_PARTITIONS => run(cluster, call, body, create_partitions::handle),
         ApiKey::DELETE_GROUPS => run(cluster, call, body, delete_groups::handle),
         ApiKey::DESCRIBE_CLUSTER => run(cluster, call, body, describe_cluster::handle),
         _ => cluster.close(call.id.connection, CloseReason::Unsupported(key, call.version)),

@@ -15,15 +15,21 @@ use ottla_protocol::types::{NodeId, Str, Uuid};
 use crate::api;
 use crate::config::{ClusterBuilder, Settings};
 use crate::connection::{Action, CloseReason, Connection, ConnectionId, Current, MAX_QUEUED, RequestId};
+use crate::controller::Controller;
+use crate::coordinators::Coordinators;
 use crate::faults::{ArmedRules, Fate, Faults, HeldUp, Place, Reply};
 use crate::fetch_session::FetchSessions;
 use crate::fetching::WaitingFetches;
 use crate::groups::Groups;
+use crate::image::Image;
 use crate::journal::{Journal, JournalEvent};
 use crate::node::Node;
 use crate::now::{Instant, Now};
 use crate::random::Random;
+use crate::replication::Replication;
+use crate::retention::Retention;
 use crate::topic::Topics;
+use crate::waiting_produce::WaitingProduces;
 
 /// The port of the first node until [`Cluster::advertise`] names another.
 const FIRST_PORT: u16 = 9092;
@@ -33,22 +39,29 @@ const FIRST_PORT: u16 = 9092;
 pub struct Cluster {
     pub(crate) settings: Settings,
     pub(crate) cluster_id: Str,
+    /// The present, as it was handed in last.
+    pub(crate) now: Now,
     pub(crate) nodes: BTreeMap<NodeId, Node>,
+    /// The nodes that the controller takes for alive.
+    pub(crate) brokers: Image<BTreeSet<NodeId>>,
+    pub(crate) controller: Controller,
+    pub(crate) coordinators: Coordinators,
+    pub(crate) replication: Replication,
+    pub(crate) retention: Retention,
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
+    pub(crate) produces: WaitingProduces,
     pub(crate) fetches: WaitingFetches,
     pub(crate) fetch_sessions: FetchSessions,
     pub(crate) random: Random,
     pub(crate) next_producer_id: i64,
     /// Bytes of all logs.
     pub(crate) log_bytes: u64,
-    /// Partitions whose waiting fetches are to be looked at.
+    /// Partitions whose waiting requests are to be looked at.
     pub(crate) touched: BTreeSet<(Uuid, i32)>,
     pub(crate) armed_rules: ArmedRules,
     pub(crate) held_up: HeldUp,
     pub(crate) journal: Option<Journal>,
-    /// The last present that was handed in.
-    pub(crate) now: Now,
     connections: BTreeMap<ConnectionId, Connection>,
     next_connection: u64,
     /// Connections that may have become free for their next request.
@@ -91,13 +104,28 @@ impl Cluster {
         let cluster_id = settings.cluster_id.clone().unwrap_or_else(|| random.uuid().to_string().into());
         let nodes = (0..settings.nodes as u16).map(|n| {
             let id = NodeId(i32::from(n) + 1);
-            (id, Node { id, host: format!("node-{id}").into(), port: FIRST_PORT + n, rack: None })
+            let host = format!("node-{id}").into();
+            (id, Node { id, host, port: FIRST_PORT + n, rack: None, is_up: true, is_cut_off: false })
         });
+        let nodes: BTreeMap<NodeId, Node> = nodes.collect();
+        let ids: Vec<NodeId> = nodes.keys().copied().collect();
+        let coordinators = Coordinators::new(
+            &ids,
+            settings.offsets_topic_replication_factor,
+            settings.transaction_state_log_replication_factor,
+        );
         Self {
             cluster_id,
-            nodes: nodes.collect(),
+            now: Now::default(),
+            nodes,
+            brokers: Image::new(ids.into_iter().collect()),
+            controller: Controller::new(),
+            coordinators,
+            replication: Replication::new(settings.seed),
+            retention: Retention::new(),
             topics: Topics::default(),
             groups: Groups::new(),
+            produces: WaitingProduces::new(),
             fetches: WaitingFetches::new(),
             fetch_sessions: FetchSessions::default(),
             random,
@@ -107,7 +135,6 @@ impl Cluster {
             armed_rules: ArmedRules::default(),
             held_up: HeldUp::default(),
             journal: settings.journal.then(Journal::default),
-            now: Now::default(),
             connections: BTreeMap::new(),
             next_connection: 0,
             freed: VecDeque::new(),
@@ -121,9 +148,9 @@ impl Cluster {
         self.nodes.keys().copied()
     }
 
-    /// The node that clients take for the controller: the first.
+    /// The node that clients take for the controller: the first one that is alive.
     pub(crate) fn controller(&self) -> NodeId {
-        self.nodes.keys().next().copied().unwrap_or(NodeId(-1))
+        self.brokers.current().first().copied().unwrap_or(NodeId(-1))
     }
 
     /// The node that says it is to be reached at `host` and `port`.
@@ -147,8 +174,12 @@ impl Cluster {
         addresses.join(",")
     }
 
-    /// A client has connected to `node`; `client_host` is its address as groups show it.
-    pub fn connect(&mut self, node: NodeId, client_host: &str) -> ConnectionId {
+    /// A client connects to `node`; `client_host` is its address as groups show it. `None`: the connection is refused,
+    /// since the node is down or does not exist.
+    pub fn connect(&mut self, node: NodeId, client_host: &str) -> Option<ConnectionId> {
+        if !self.is_up(node) {
+            return None;
+        }
         let id = ConnectionId(self.next_connection);
         self.next_connection += 1;
         let connection = Connection {
@@ -165,7 +196,7 @@ impl Cluster {
             node,
             client_host: client_host.to_owned(),
         });
-        id
+        Some(id)
     }
 
     /// The connection is gone; answers to it will not be made.
@@ -180,6 +211,7 @@ impl Cluster {
             let request = RequestId { connection, sequence: current.sequence };
             self.fetches.remove(request);
             self.held_up.remove(request);
+            self.produces.remove(request);
         }
     }
 
@@ -203,6 +235,14 @@ impl Cluster {
     pub fn handle_timeout(&mut self, now: Now) {
         self.now = now;
         self.release_held_up();
+        self.handle_controller_timeouts();
+        self.handle_replication_timeouts();
+        self.handle_retention_timeouts();
+        // What has become true by now is answered before what has timed out.
+        self.settle(now);
+        while let Some(request) = self.produces.pop_due(now.instant) {
+            api::produce::finish(self, request);
+        }
         while let Some(request) = self.fetches.pop_due(now.instant) {
             api::fetch::finish(self, request);
         }
@@ -212,8 +252,16 @@ impl Cluster {
 
     /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest.
     pub fn next_timeout(&self) -> Option<Instant> {
-        let waits = [self.fetches.next_timeout(), self.groups.next_timeout(), self.held_up.next_timeout()];
-        waits.into_iter().flatten().min()
+        let all = [
+            self.held_up.next_timeout(),
+            self.controller.next_timeout(),
+            self.replication.next_timeout(),
+            self.retention.next_timeout(),
+            self.produces.next_timeout(),
+            self.fetches.next_timeout(),
+            self.groups.next_timeout(),
+        ];
+        all.into_iter().flatten().min()
     }
 
     /// The next thing to do.
@@ -246,11 +294,16 @@ impl Cluster {
     }
 
     /// Finishes what a request has started, until nothing can go on without time or new requests.
-    fn settle(&mut self, now: Now) {
+    pub(crate) fn settle(&mut self, now: Now) {
         loop {
-            if let Some(connection) = self.freed.pop_front() {
+            if let Some(partition) = self.replication.dirty.pop_first() {
+                self.replicate(partition);
+            } else if let Some(connection) = self.freed.pop_front() {
                 self.start_next(now, connection);
             } else if let Some((topic, partition)) = self.touched.pop_first() {
+                for request in self.produces.watching((topic, partition)) {
+                    api::produce::reconsider(self, request);
+                }
                 for request in self.fetches.watching(topic, partition) {
                     api::fetch::reconsider(self, request);
                 }
@@ -301,6 +354,13 @@ impl Cluster {
             Answer::Never => self.end_without_answer(request),
             Answer::Close(reason) => self.close(request.connection, reason),
         }
+    }
+
+    /// Closes all connections to a node.
+    pub(crate) fn close_connections(&mut self, node: NodeId) {
+        let to_node = self.connections.iter().filter(|(_, connection)| connection.node == node);
+        let ids: Vec<ConnectionId> = to_node.map(|(id, _)| *id).collect();
+        ids.into_iter().for_each(|id| self.close(id, CloseReason::NodeDown));
     }
 
     pub(crate) fn close(&mut self, connection: ConnectionId, reason: CloseReason) {

@@ -82,6 +82,8 @@ pub enum CloseReason {
     TooManyRequests,
     /// A Produce request that wants no answer failed: closing is the only way to tell (as Kafka does).
     UnacknowledgedError,
+    /// The node went down.
+    NodeDown,
     /// The answer cannot be written in the request's version: a bug in the test broker.
     Unencodable(String),
     /// A fault rule wants it.
@@ -96,6 +98,7 @@ impl fmt::Display for CloseReason {
             Self::TooManyRequests => write!(f, "more requests in line than allowed: {MAX_QUEUED}"),
             Self::UnacknowledgedError => f.write_str("a produce request without acknowledgement failed"),
             Self::Fault => f.write_str("a fault rule closes the connection"),
+            Self::NodeDown => f.write_str("the node went down"),
             Self::Unencodable(what) => write!(f, "the answer cannot be written: {what}"),
         }
     }

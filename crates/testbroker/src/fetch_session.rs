@@ -146,6 +146,11 @@ impl FetchSessions {
         response.responses.retain(|topic| !topic.partitions.is_empty());
     }
 
+    /// A node has lost all sessions.
+    pub(crate) fn forget_node(&mut self, node: NodeId) {
+        self.by_id.retain(|(of, _), _| *of != node);
+    }
+
     fn make(
         &mut self,
         node: NodeId,

@@ -13,7 +13,7 @@ use ottla_protocol::types::{GroupId, Uuid};
 use crate::cluster::Cluster;
 use crate::connection::{CloseReason, ConnectionId, RequestId};
 use crate::now::Instant;
-use crate::partition::Appended;
+use crate::replica::Appended;
 
 pub use event::{BatchProducer, JournalEvent, JournalMember, RequestPlace};
 pub(crate) use summary::summary_rows;
@@ -87,8 +87,7 @@ impl Cluster {
 impl Cluster {
     pub(crate) fn note_produced(
         &mut self,
-        topic_id: Uuid,
-        partition: i32,
+        (topic_id, partition): (Uuid, i32),
         leader_epoch: i32,
         header: &BatchHeader,
         appended: Appended,

@@ -91,12 +91,17 @@ impl Shared {
         result
     }
 
-    fn connect(&self, node: NodeId, client_host: &str) -> (ConnectionId, mpsc::UnboundedReceiver<Output>) {
+    /// `None`: the node is down.
+    fn connect(
+        &self,
+        node: NodeId,
+        client_host: &str,
+    ) -> Option<(ConnectionId, mpsc::UnboundedReceiver<Output>)> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut state = self.lock();
-        let id = state.cluster.connect(node, client_host);
+        let id = state.cluster.connect(node, client_host)?;
         state.outputs.insert(id, sender);
-        (id, receiver)
+        Some((id, receiver))
     }
 
     fn disconnect(&self, connection: ConnectionId) {

@@ -101,11 +101,11 @@ impl TestBroker {
         })
     }
 
-    /// All records of a partition, from its log start offset; `None` if there is no such partition.
+    /// All records of a partition's leader, committed or not, from its log start offset; `None` if there is no such partition.
     pub fn records(&self, topic: &str, partition: i32) -> Option<Vec<StoredRecord>> {
         let batches: Vec<Bytes> = self.shared.with(|cluster, _| {
             let partition = cluster.topics.named(topic)?.partition(partition)?;
-            Some(partition.log.batches().cloned().collect())
+            Some(partition.best_replica()?.log.batches().map(|batch| batch.bytes.clone()).collect())
         })?;
         let mut records = Vec::new();
         for batch in batches {

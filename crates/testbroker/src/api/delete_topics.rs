@@ -35,7 +35,7 @@ pub(crate) fn handle(
         let name = cluster.topics.name_of(&key);
         let at = name.as_ref().map_or(At::default(), |name| At::topic(name));
         let deleted = call.fault(at).and(found).and_then(|(id, name)| {
-            cluster.delete_topic(id);
+            cluster.remove_topic(id);
             call.fault_after(at).map(|()| (id, name))
         });
         if let Ok((id, name)) = deleted {

@@ -38,7 +38,8 @@ pub(crate) fn handle(
     if request.include_cluster_authorized_operations {
         response.cluster_authorized_operations = CLUSTER_OPERATIONS;
     }
-    let brokers = cluster.nodes.values().map(|node| {
+    let alive = cluster.brokers.seen_by(call.node);
+    let brokers = cluster.nodes.values().filter(|node| alive.contains(&node.id)).map(|node| {
         let mut broker = DescribeClusterBroker::default();
         broker.broker_id = node.id;
         broker.host = node.host.clone();

@@ -7,6 +7,7 @@ use ottla_protocol::messages::find_coordinator_response::{Coordinator, FindCoord
 use ottla_protocol::types::{GroupId, NodeId, Str};
 
 use crate::cluster::{Answer, Call, Cluster};
+use crate::coordinators::CoordinatorKind;
 use crate::faults::{At, FAULT_MESSAGE};
 use crate::subject::{About, Part};
 
@@ -57,31 +58,31 @@ fn part(key_type: i8, key: &Str) -> Part {
 }
 
 fn find(cluster: &Cluster, call: &Call, key_type: i8, key: Str) -> Coordinator {
-    let mut found = Coordinator::default();
-    if let Err(error) = call.fault_of_read(At::from(&part(key_type, &key))) {
-        found.error_message = Some(FAULT_MESSAGE.into());
-        return refuse(found, key, error);
+    let injected =
+        call.fault_of_read(At::from(&part(key_type, &key))).map_err(|error| (error, FAULT_MESSAGE));
+    let found = injected.and(match key_type {
+        GROUP => Ok(CoordinatorKind::Group),
+        TRANSACTION => Ok(CoordinatorKind::Transaction),
+        _ => Err((ErrorCode::INVALID_REQUEST, "There are no coordinators of this type.")),
+    });
+    let found = found.and_then(|kind| {
+        let node = cluster.coordinator_seen_by(call.node, kind, &key).and_then(|id| cluster.nodes.get(&id));
+        node.ok_or((ErrorCode::COORDINATOR_NOT_AVAILABLE, "The coordinator is not available."))
+    });
+    let mut coordinator = Coordinator::default();
+    match found {
+        Ok(node) => {
+            coordinator.node_id = node.id;
+            coordinator.host = node.host.clone();
+            coordinator.port = i32::from(node.port);
+        }
+        Err((error, message)) => {
+            coordinator.node_id = NodeId(-1);
+            coordinator.port = -1;
+            coordinator.error_code = error.0;
+            coordinator.error_message = Some(message.into());
+        }
     }
-    let node = match key_type {
-        GROUP | TRANSACTION => cluster.nodes.get(&cluster.coordinator_of(&key)),
-        _ => None,
-    };
-    if let Some(node) = node {
-        found.node_id = node.id;
-        found.host = node.host.clone();
-        found.port = i32::from(node.port);
-    } else {
-        found.error_message = Some("There are no coordinators of this type.".into());
-        return refuse(found, key, ErrorCode::INVALID_REQUEST);
-    }
-    found.key = key;
-    found
-}
-
-fn refuse(mut refused: Coordinator, key: Str, error: ErrorCode) -> Coordinator {
-    refused.node_id = NodeId(-1);
-    refused.port = -1;
-    refused.error_code = error.0;
-    refused.key = key;
-    refused
+    coordinator.key = key;
+    coordinator
 }

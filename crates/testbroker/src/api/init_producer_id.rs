@@ -27,7 +27,14 @@ pub(crate) fn handle(
         return Answer::Now(refuse(error));
     }
     match request.transactional_id {
-        // Without a transactional id every request gets a new id, whatever id and epoch it names (KIP-360).
+        // An id without an epoch, or the other way round.
+        None if (request.producer_id.0 == -1) != (request.producer_epoch == -1) => {
+            response.producer_id = ProducerId(-1);
+            response.producer_epoch = -1;
+            response.error_code = ErrorCode::INVALID_REQUEST.0;
+        }
+        // Without a transactional id every request gets a new id, whatever id and epoch it names: idempotent producers
+        // count their epochs themselves (KIP-360).
         None => {
             response.producer_id = ProducerId(cluster.next_producer_id);
             cluster.next_producer_id += 1;

@@ -1,11 +1,13 @@
 //! ListGroups, v0 to v5: the groups that this node coordinates, filtered by state (KIP-518) and type (KIP-848).
 
+use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::message::VersionRange;
 use ottla_protocol::messages::list_groups_request::ListGroupsRequest;
 use ottla_protocol::messages::list_groups_response::{ListGroupsResponse, ListedGroup};
 use ottla_protocol::types::Str;
 
 use crate::cluster::{Answer, Call, Cluster};
+use crate::coordinators::CoordinatorKind;
 use crate::faults::At;
 use crate::subject::About;
 
@@ -28,10 +30,14 @@ pub(crate) fn handle(
         response.error_code = error.0;
         return Answer::Now(response);
     }
+    if cluster.is_loading(CoordinatorKind::Group, call.node) {
+        response.error_code = ErrorCode::COORDINATOR_LOAD_IN_PROGRESS.0;
+        return Answer::Now(response);
+    }
     for (id, group) in cluster.groups.iter() {
         let is_wanted = passes(&request.states_filter, group.state().name())
             && passes(&request.types_filter, CLASSIC)
-            && cluster.coordinator_of(id) == call.node;
+            && cluster.coordinator_of(CoordinatorKind::Group, id) == Some(call.node);
         if is_wanted {
             let mut row = ListedGroup::default();
             row.group_id = id.clone();

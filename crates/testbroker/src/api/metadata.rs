@@ -1,4 +1,4 @@
-//! Metadata, v0 to v13.
+//! Metadata, v0 to v13: leaders and live brokers as the node that is asked has heard of them.
 //!
 //! A topic that is made on the way is answered at once; Kafka answers UNKNOWN_TOPIC_OR_PARTITION or
 //! LEADER_NOT_AVAILABLE until its leaders are elected.
@@ -9,11 +9,12 @@ use ottla_protocol::messages::metadata_request::{MetadataRequest, MetadataReques
 use ottla_protocol::messages::metadata_response::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
-use ottla_protocol::types::{NodeId, NodeIds, TopicName};
+use ottla_protocol::types::{NodeIds, TopicName};
 
 use crate::api::distinct::distinct;
 use crate::cluster::{Answer, Call, Cluster};
 use crate::faults::At;
+use crate::partition_state::NO_LEADER;
 use crate::subject::{About, Part};
 use crate::topic::{Topic, check_name};
 
@@ -52,7 +53,8 @@ pub(crate) fn handle(
     request: MetadataRequest,
 ) -> Answer<MetadataResponse> {
     let mut response = MetadataResponse::default();
-    let brokers = cluster.nodes.values().map(|node| {
+    let alive = cluster.brokers.seen_by(call.node);
+    let brokers = cluster.nodes.values().filter(|node| alive.contains(&node.id)).map(|node| {
         let mut broker = MetadataResponseBroker::default();
         broker.node_id = node.id;
         broker.host = node.host.clone();
@@ -74,7 +76,7 @@ pub(crate) fn handle(
             let topics = distinct(topics, |topic| (topic.name.clone(), topic.topic_id));
             topics.iter().map(|topic| asked_for(cluster, call, topic, create, with_operations)).collect()
         }
-        _ => cluster.topics.iter().map(|topic| describe(call, topic, with_operations)).collect(),
+        _ => cluster.topics.iter().map(|topic| describe(cluster, call, topic, with_operations)).collect(),
     };
     Answer::Now(response)
 }
@@ -92,7 +94,7 @@ fn asked_for(
             return refuse(ErrorCode::INVALID_REQUEST, Some(TopicName::default()));
         }
         return match cluster.topics.with_id(asked.topic_id) {
-            Some(topic) => describe(call, topic, with_operations),
+            Some(topic) => describe(cluster, call, topic, with_operations),
             None => {
                 let mut unknown = refuse(ErrorCode::UNKNOWN_TOPIC_ID, None);
                 unknown.topic_id = asked.topic_id;
@@ -101,7 +103,7 @@ fn asked_for(
         };
     };
     if let Some(topic) = cluster.topics.named(name) {
-        return describe(call, topic, with_operations);
+        return describe(cluster, call, topic, with_operations);
     }
     if check_name(name).is_err() {
         return refuse(ErrorCode::INVALID_TOPIC_EXCEPTION, Some(name.clone()));
@@ -116,7 +118,7 @@ fn asked_for(
         Ok(plan) => {
             let id = cluster.add_topic(plan);
             match cluster.topics.with_id(id) {
-                Some(topic) => describe(call, topic, with_operations),
+                Some(topic) => describe(cluster, call, topic, with_operations),
                 None => refuse(ErrorCode::UNKNOWN_SERVER_ERROR, Some(name.clone())),
             }
         }
@@ -129,12 +131,13 @@ fn name_of(cluster: &Cluster, asked: &MetadataRequestTopic) -> Option<TopicName>
     asked.name.clone().or_else(|| Some(cluster.topics.with_id(asked.topic_id)?.name.clone()))
 }
 
-fn describe(call: &Call, topic: &Topic, with_operations: bool) -> MetadataResponseTopic {
+fn describe(cluster: &Cluster, call: &Call, topic: &Topic, with_operations: bool) -> MetadataResponseTopic {
     if let Err(error) = call.fault_of_read(At::topic(&topic.name)) {
         let mut refused = refuse(error, Some(topic.name.clone()));
         refused.topic_id = topic.id;
         return refused;
     }
+    let alive = cluster.brokers.seen_by(call.node);
     let mut described = MetadataResponseTopic::default();
     described.name = Some(topic.name.clone());
     described.topic_id = topic.id;
@@ -143,18 +146,23 @@ fn describe(call: &Call, topic: &Topic, with_operations: bool) -> MetadataRespon
         described.topic_authorized_operations = TOPIC_OPERATIONS;
     }
     let partitions = topic.partitions.iter().enumerate().map(|(index, partition)| {
+        let state = partition.seen_by(call.node);
         let mut described = MetadataResponsePartition::default();
         described.partition_index = index as i32;
-        described.leader_id = partition.leader;
-        described.leader_epoch = partition.leader_epoch;
-        described.replica_nodes = NodeIds::from(&partition.replicas[..]);
-        described.isr_nodes = NodeIds::from(&partition.isr[..]);
-        if let Err(error) = call.fault_of_read(At::partition(Some(&topic.name), index as i32)) {
+        described.leader_id = state.leader;
+        described.leader_epoch = state.leader_epoch;
+        let injected = call.fault_of_read(At::partition(Some(&topic.name), index as i32)).err();
+        let leaderless = (!alive.contains(&state.leader)).then_some(ErrorCode::LEADER_NOT_AVAILABLE);
+        if let Some(error) = injected.or(leaderless) {
             described.error_code = error.0;
             if error == ErrorCode::LEADER_NOT_AVAILABLE {
-                described.leader_id = NodeId(-1);
+                described.leader_id = NO_LEADER;
             }
         }
+        described.replica_nodes = NodeIds::from(&state.replicas[..]);
+        described.isr_nodes = NodeIds::from(&state.isr[..]);
+        let offline = state.replicas.iter().copied().filter(|node| !alive.contains(node));
+        described.offline_replicas = NodeIds::from(&offline.collect::<Vec<_>>()[..]);
         described
     });
     described.partitions = partitions.collect();

@@ -9,6 +9,7 @@ use ottla_protocol::messages::offset_commit_response::{
 use ottla_protocol::types::Str;
 
 use crate::cluster::{Answer, Call, Cluster};
+use crate::coordinators::CoordinatorKind;
 use crate::faults::At;
 use crate::group::{Identity, MemberId};
 use crate::journal::{CommittedPartition, JournalEvent, RequestSummary, summary_rows};
@@ -108,9 +109,7 @@ fn commit(
 
 fn check(cluster: &mut Cluster, call: &Call, request: &OffsetCommitRequest) -> Result<(), ErrorCode> {
     // A group without a name can keep offsets, but have no members.
-    if cluster.coordinator_of(&request.group_id) != call.node {
-        return Err(ErrorCode::NOT_COORDINATOR);
-    }
+    cluster.check_coordinator(CoordinatorKind::Group, call.node, &request.group_id)?;
     let generation_id = request.generation_id_or_member_epoch;
     let group = if generation_id < 0 {
         // A simple consumer makes the group that keeps its offsets.

@@ -14,6 +14,7 @@ use ottla_protocol::messages::offset_fetch_response::{
 use ottla_protocol::types::{GroupId, Int32Array, Str, TopicName};
 
 use crate::cluster::{Answer, Call, Cluster};
+use crate::coordinators::CoordinatorKind;
 use crate::faults::At;
 use crate::offsets::CommittedOffset;
 use crate::subject::{About, Part};
@@ -180,7 +181,7 @@ fn check(cluster: &Cluster, call: &Call, group: &str) -> Result<(), ErrorCode> {
         Err(error) if !is_of_partition(error) => return Err(error),
         _ => {}
     }
-    if cluster.coordinator_of(group) == call.node { Ok(()) } else { Err(ErrorCode::NOT_COORDINATOR) }
+    cluster.check_coordinator(CoordinatorKind::Group, call.node, group)
 }
 
 fn all<'a>(

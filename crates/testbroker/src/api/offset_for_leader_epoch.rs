@@ -11,7 +11,6 @@ use ottla_protocol::messages::offset_for_leader_epoch_response::{
 
 use crate::cluster::{Answer, Call, Cluster};
 use crate::faults::At;
-use crate::partition::Partition;
 use crate::subject::{About, Part};
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(2, 4);
@@ -44,8 +43,9 @@ pub(crate) fn handle(
                 .fault_of_read(At::partition(Some(&topic.topic), asked.partition))
                 .and(partition)
                 .and_then(|partition| {
-                    partition.check_leader(call.node, asked.current_leader_epoch)?;
-                    Ok(end_of(partition, asked.leader_epoch))
+                    let replica = partition.led_by(call.node, asked.current_leader_epoch)?;
+                    // An epoch that the leader does not know ends nowhere.
+                    Ok(replica.end_of_epoch(asked.leader_epoch).unwrap_or((-1, -1)))
                 });
             let mut row = EpochEndOffset::default();
             row.partition = asked.partition;
@@ -62,15 +62,4 @@ pub(crate) fn handle(
         response.topics.push(answer);
     }
     Answer::Now(response)
-}
-
-fn end_of(partition: &Partition, leader_epoch: i32) -> (i32, i64) {
-    if leader_epoch == partition.leader_epoch {
-        return (leader_epoch, partition.log.end_offset());
-    }
-    if leader_epoch < 0 || leader_epoch > partition.leader_epoch {
-        return (-1, -1);
-    }
-    // An epoch from before the log's start: what is left begins there.
-    partition.log.end_of_epoch(leader_epoch).unwrap_or((leader_epoch, partition.log.start_offset()))
 }

@@ -30,7 +30,8 @@ pub(crate) async fn serve<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (id, outputs) = shared.connect(node, client_host);
+    // Dropping the stream is how a node that is down looks from outside, but for the accepted connection.
+    let Some((id, outputs)) = shared.connect(node, client_host) else { return };
     // Also when the task is cancelled.
     let _registered = Registered { shared: &shared, id };
     let mut session =
