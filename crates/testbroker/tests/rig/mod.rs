@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,6 +31,8 @@ pub struct Rig {
     answers: BTreeMap<ConnectionId, Vec<Bytes>>,
     pub closed: BTreeMap<ConnectionId, CloseReason>,
     pub proceeded: usize,
+    /// A hash over all actions so far, in their order.
+    pub trace: DefaultHasher,
 }
 
 /// A request whose answer is yet to come.
@@ -48,6 +51,7 @@ impl Rig {
             answers: BTreeMap::new(),
             closed: BTreeMap::new(),
             proceeded: 0,
+            trace: DefaultHasher::new(),
         }
     }
 
@@ -116,10 +120,16 @@ impl Rig {
         while let Some(action) = self.cluster.poll_action() {
             match action {
                 Action::Respond(connection, frame) => {
-                    self.answers.entry(connection).or_default().push(frame.into_bytes().slice(4..));
+                    let bytes = frame.into_bytes().slice(4..);
+                    (connection, &bytes).hash(&mut self.trace);
+                    self.answers.entry(connection).or_default().push(bytes);
                 }
-                Action::Proceed(_) => self.proceeded += 1,
+                Action::Proceed(connection) => {
+                    connection.hash(&mut self.trace);
+                    self.proceeded += 1;
+                }
                 Action::Close(connection, reason) => {
+                    (connection, reason.to_string()).hash(&mut self.trace);
                     self.closed.insert(connection, reason);
                 }
                 other => panic!("unknown action: {other:?}"),
