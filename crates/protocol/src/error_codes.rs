@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::error_code::ErrorCode;
+use crate::message::Message;
 use crate::types::{Int32Array, Str, TaggedFields, Uuid};
 use crate::walk::{Array, Field, Visitor, Walk};
 
@@ -32,7 +33,7 @@ pub struct FoundErrorCode {
 }
 
 /// All error codes in a message that are errors.
-pub fn error_codes_in(message: &impl Walk) -> Vec<FoundErrorCode> {
+pub fn error_codes_in(message: &impl Message) -> Vec<FoundErrorCode> {
     let mut search = Search { structs: Vec::new(), found: Vec::new() };
     message.walk(&mut search);
     search.found

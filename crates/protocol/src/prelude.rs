@@ -3,6 +3,7 @@
 pub(crate) use bytes::Bytes;
 
 pub(crate) use crate::api::ApiKey;
+pub(crate) use crate::codec::{Decoder, Encoder};
 pub(crate) use crate::message::{Message, Request, Response, VersionRange};
 pub(crate) use crate::types::{
     GroupId, Int32Array, Name, NodeId, NodeIds, ProducerId, Str, TaggedFields, TopicName, TransactionalId,
@@ -10,7 +11,7 @@ pub(crate) use crate::types::{
 };
 // Some only with all features.
 #[allow(unused_imports)]
-pub(crate) use crate::walk::{Field, Visitor, VisitorMut, Walk, nullable_name, nullable_node_ids};
+pub(crate) use crate::walk::{Field, Hot, Visitor, VisitorMut, Walk, nullable_name, nullable_node_ids};
 
 /// `Debug` and `PartialEq` by visitor: derived ones would cost a third of the crate's compile time.
 macro_rules! visited {

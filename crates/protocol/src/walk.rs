@@ -7,12 +7,14 @@
 
 mod array;
 mod field;
+mod hot;
 mod optional;
 
 pub use field::Field;
 pub(crate) use field::TAGGED_FIELDS;
 
 pub(crate) use array::{Array, ArrayMut};
+pub(crate) use hot::Hot;
 #[allow(unused_imports)]
 pub(crate) use optional::{Optional, nullable_name, nullable_node_ids};
 
@@ -32,6 +34,10 @@ pub trait Walk {
 /// Sees the fields of a message. `None` is null.
 #[allow(missing_docs)]
 pub trait Visitor {
+    /// Takes the fields of `x` by a way of its own; false where it has none.
+    fn hot(&mut self, _x: &dyn Hot) -> bool {
+        false
+    }
     /// A struct starts.
     fn begin(&mut self, name: &'static str);
     fn bool(&mut self, f: &'static Field, x: bool);
@@ -58,6 +64,10 @@ pub trait Visitor {
 /// Sees the fields of a message and may set them.
 #[allow(missing_docs)]
 pub trait VisitorMut {
+    /// Sets the fields of `x` by a way of its own; false where it has none.
+    fn hot(&mut self, _x: &mut dyn Hot) -> bool {
+        false
+    }
     fn bool(&mut self, f: &'static Field, x: &mut bool);
     fn int8(&mut self, f: &'static Field, x: &mut i8);
     fn int16(&mut self, f: &'static Field, x: &mut i16);

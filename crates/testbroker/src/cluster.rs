@@ -17,7 +17,7 @@ use crate::config::{ClusterBuilder, Settings};
 use crate::connection::{Action, CloseReason, Connection, ConnectionId, Current, MAX_QUEUED, RequestId};
 use crate::controller::Controller;
 use crate::coordinators::Coordinators;
-use crate::faults::{ArmedRules, Fate, Faults, HeldUp, Place, Reply};
+use crate::faults::{ArmedRules, Fate, Faults, HeldUp, Place, Recoveries, Reply};
 use crate::fetch_session::FetchSessions;
 use crate::fetching::WaitingFetches;
 use crate::groups::Groups;
@@ -61,6 +61,7 @@ pub struct Cluster {
     pub(crate) touched: BTreeSet<(Uuid, i32)>,
     pub(crate) armed_rules: ArmedRules,
     pub(crate) held_up: HeldUp,
+    pub(crate) recoveries: Recoveries,
     pub(crate) journal: Option<Journal>,
     connections: BTreeMap<ConnectionId, Connection>,
     next_connection: u64,
@@ -134,6 +135,7 @@ impl Cluster {
             touched: BTreeSet::new(),
             armed_rules: ArmedRules::default(),
             held_up: HeldUp::default(),
+            recoveries: Recoveries::default(),
             journal: settings.journal.then(Journal::default),
             connections: BTreeMap::new(),
             next_connection: 0,
@@ -234,6 +236,7 @@ impl Cluster {
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
         self.now = now;
+        self.handle_fault_timeouts();
         self.release_held_up();
         self.handle_controller_timeouts();
         self.handle_replication_timeouts();
@@ -254,6 +257,8 @@ impl Cluster {
     pub fn next_timeout(&self) -> Option<Instant> {
         let all = [
             self.held_up.next_timeout(),
+            self.armed_rules.next_timeout(),
+            self.recoveries.next_timeout(),
             self.controller.next_timeout(),
             self.replication.next_timeout(),
             self.retention.next_timeout(),

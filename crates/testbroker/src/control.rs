@@ -9,6 +9,7 @@ use ottla_protocol::types::{NodeId, TopicName, Uuid};
 
 use crate::cluster::Cluster;
 use crate::coordinators::CoordinatorKind;
+use crate::journal::JournalEvent;
 use crate::now::Now;
 use crate::topic::TopicKey;
 
@@ -100,6 +101,7 @@ impl Cluster {
         }
         self.inform(node);
         self.unfence(node);
+        self.note(|_| JournalEvent::NodeUp { node });
         // What it decided in its own favour it knows.
         self.inform(node);
         self.settle(now);
@@ -256,6 +258,7 @@ impl Cluster {
     }
 
     fn take_down(&mut self, node: NodeId) {
+        self.note(|_| JournalEvent::NodeDown { node });
         if let Some(found) = self.nodes.get_mut(&node) {
             found.is_up = false;
         }

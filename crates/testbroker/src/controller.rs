@@ -9,6 +9,7 @@ use ottla_protocol::types::{NodeId, Uuid};
 
 use crate::cluster::Cluster;
 use crate::coordinators::CoordinatorKind;
+use crate::journal::JournalEvent;
 use crate::now::Instant;
 use crate::partition_state::PartitionState;
 use crate::timers::Timers;
@@ -66,6 +67,7 @@ impl Cluster {
         self.controller.sessions.set(&node, None);
         let mut alive = self.brokers.current().clone();
         if alive.remove(&node) {
+            self.note(|_| JournalEvent::NodeFenced { node });
             self.change_brokers(alive);
         }
         let concerned = |state: &PartitionState| state.leader == node || state.isr.contains(&node);
@@ -126,6 +128,7 @@ impl Cluster {
         if self.topics.partition(id).is_none_or(|partition| *partition.state() == next) {
             return;
         }
+        self.note_decision(id, &next);
         let unaware = self.unaware(Subject::Partition(id.0, id.1), informed);
         let now = self.now.instant;
         let Some(partition) = self.topics.partition_mut(id) else { return };

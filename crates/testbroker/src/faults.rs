@@ -6,6 +6,7 @@
 
 mod action;
 mod armed;
+mod control;
 mod fate;
 mod held;
 mod injection;
@@ -26,6 +27,7 @@ pub use rule_builder::{Fault, FaultRuleBuilder, Faults};
 pub(crate) const FAULT_MESSAGE: &str = "A fault rule of the test broker refuses it.";
 
 pub(crate) use armed::ArmedRules;
+pub(crate) use control::Recoveries;
 pub(crate) use fate::{At, Ending, Fate};
 pub(crate) use held::{HeldUp, Reply};
 pub(crate) use rule_builder::Place;

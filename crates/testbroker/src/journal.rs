@@ -13,6 +13,7 @@ use ottla_protocol::types::{GroupId, Uuid};
 use crate::cluster::Cluster;
 use crate::connection::{CloseReason, ConnectionId, RequestId};
 use crate::now::Instant;
+use crate::partition_state::PartitionState;
 use crate::replica::Appended;
 
 pub use event::{BatchProducer, JournalEvent, JournalMember, RequestPlace};
@@ -116,6 +117,23 @@ impl Cluster {
                 leader_epoch,
                 producer,
             }
+        });
+    }
+
+    /// Notes what the controller decides on a partition, before it is in force.
+    pub(crate) fn note_decision(&mut self, (topic_id, partition): (Uuid, i32), next: &PartitionState) {
+        self.note(|cluster| {
+            let topic = cluster.topics.with_id(topic_id);
+            let found = topic.and_then(|topic| topic.partition(partition)).map(|found| found.state());
+            let topic = topic.map(|topic| topic.name.to_string()).unwrap_or_default();
+            let isr = next.isr.clone();
+            if found
+                .is_some_and(|found| found.leader_epoch == next.leader_epoch && found.leader == next.leader)
+            {
+                return JournalEvent::IsrChanged { topic_id, topic, partition, isr };
+            }
+            let (leader, leader_epoch) = (next.leader, next.leader_epoch);
+            JournalEvent::LeaderElected { topic_id, topic, partition, leader, leader_epoch, isr }
         });
     }
 

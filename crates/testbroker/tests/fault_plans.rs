@@ -14,13 +14,18 @@ const PLAN: &str = concat!(
     r#"{"action":{"type":"drop"}},"#,
     r#"{"action":{"type":"close","when":"afterApply"}},"#,
     r#"{"action":{"type":"cut","bytes":9}},"#,
-    r#"{"action":{"type":"hang"}}]}"#,
+    r#"{"action":{"type":"hang"}},"#,
+    r#"{"atMs":5,"action":{"type":"stopNode","node":1}},"#,
+    r#"{"atMs":5,"action":{"type":"killNode","node":1,"downMs":10}},"#,
+    r#"{"action":{"type":"moveLeader","topic":"t","partition":0,"node":2}},"#,
+    r#"{"action":{"type":"moveCoordinator","group":"g","node":2}},"#,
+    r#"{"action":{"type":"pauseReplication","topic":"t","partition":0,"ms":7}}]}"#,
 );
 
 #[test]
 fn a_plan_survives_the_way_to_text_and_back_to_the_byte() {
     let plan = FaultPlan::from_json(PLAN).expect("a plan");
-    assert_eq!(plan.rules.len(), 8);
+    assert_eq!(plan.rules.len(), 13);
     assert_eq!(plan.to_json(), PLAN);
     assert_eq!(FaultPlan::from_json(&plan.to_json()).expect("a plan"), plan);
 }

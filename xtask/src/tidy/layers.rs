@@ -47,7 +47,7 @@ const fn layer(package: &'static str, may_depend_on: &'static [&'static str]) ->
 }
 
 /// Every crate, by rank.
-pub const LAYERS: [Layer; 11] = [
+pub const LAYERS: [Layer; 12] = [
     Layer {
         never: &["tokio", "futures", "rustls", "rand"],
         never_by_default: &["serde"],
@@ -76,6 +76,7 @@ pub const LAYERS: [Layer; 11] = [
     layer("ottla-cli", BELOW_CLI),
     Layer { rust_version: LIBRARIES, ..layer("ottla", BELOW_CLI) },
     layer("ottla-tests", EVERYTHING),
+    layer("ottla-benches", &["ottla-protocol", "ottla-core"]),
     layer("xtask", &[]),
 ];
 

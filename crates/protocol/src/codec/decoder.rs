@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::types::{Int32Array, Str, TaggedField, TaggedFields, Uuid};
 use crate::varint::{VarintError, read_unsigned_varint};
-use crate::walk::{ArrayMut, Field, Optional, TAGGED_FIELDS, VisitorMut, Walk};
+use crate::walk::{ArrayMut, Field, Hot, Optional, TAGGED_FIELDS, VisitorMut, Walk};
 
 /// Memory that a message may take beyond its frame: this many bytes per byte of the frame, …
 const BUDGET_PER_BYTE: usize = 64;
@@ -220,14 +220,18 @@ impl<'a> Decoder<'a> {
         Some(self.shared(part))
     }
 
-    fn read_int32s(&mut self, f: &'static Field) -> Option<Int32Array> {
-        let len = self.length(f, true)?;
+    /// Whether there is an array rather than null. Then it is in `x`, unless that failed.
+    #[inline(always)]
+    fn read_int32s(&mut self, f: &'static Field, x: &mut Int32Array) -> bool {
+        let Some(len) = self.length(f, true) else { return false };
         if len > self.rest.len() / 4 {
             self.fail(f, DecodeErrorKind::ArrayTooLong(len as u64));
-            return None;
+            return true;
         }
         self.spend(f, len * 4);
-        Some(Int32Array::from_be_bytes(self.slice(f, len * 4)))
+        let values = self.slice(f, len * 4);
+        x.set_be_bytes(values);
+        true
     }
 
     /// Takes `size` bytes out of the budget.
@@ -275,6 +279,7 @@ impl<'a> Decoder<'a> {
 
 macro_rules! fixed {
     ($($visit:ident: $ty:ty;)*) => {$(
+        #[inline]
         fn $visit(&mut self, f: &'static Field, x: &mut $ty) {
             if self.enter(f) {
                 *x = <$ty>::from_be_bytes(self.fixed(f));
@@ -285,6 +290,11 @@ macro_rules! fixed {
 }
 
 impl VisitorMut for Decoder<'_> {
+    fn hot(&mut self, x: &mut dyn Hot) -> bool {
+        x.decode(self);
+        true
+    }
+
     fixed! { int8: i8; int16: i16; uint16: u16; uint32: u32; int32: i32; int64: i64; float64: f64; }
 
     fn bool(&mut self, f: &'static Field, x: &mut bool) {
@@ -341,11 +351,11 @@ impl VisitorMut for Decoder<'_> {
         }
     }
 
+    #[inline]
     fn int32s(&mut self, f: &'static Field, x: &mut Int32Array) {
         if self.enter(f) {
-            match self.read_int32s(f) {
-                Some(values) => *x = values,
-                None => self.fail(f, DecodeErrorKind::UnexpectedNull),
+            if !self.read_int32s(f, x) {
+                self.fail(f, DecodeErrorKind::UnexpectedNull);
             }
             self.leave(f);
         }
@@ -353,8 +363,8 @@ impl VisitorMut for Decoder<'_> {
 
     fn nullable_int32s(&mut self, f: &'static Field, x: &mut Option<Int32Array>) {
         if self.enter(f) {
-            *x = self.read_int32s(f);
-            if x.is_none() {
+            if !self.read_int32s(f, x.get_or_insert_default()) {
+                *x = None;
                 self.check_null(f);
             }
             self.leave(f);
@@ -421,6 +431,7 @@ impl VisitorMut for Decoder<'_> {
         }
     }
 
+    #[inline]
     fn end(&mut self, unknown: &mut TaggedFields, known: bool) {
         if !self.flexible {
             return;

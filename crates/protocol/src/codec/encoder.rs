@@ -7,7 +7,7 @@ use crate::error::{EncodeError, EncodeErrorKind};
 use crate::frame::FrameBuf;
 use crate::types::{Int32Array, Str, TaggedFields, Uuid};
 use crate::varint::put_unsigned_varint;
-use crate::walk::{Array, Field, TAGGED_FIELDS, Visitor, Walk};
+use crate::walk::{Array, Field, Hot, TAGGED_FIELDS, Visitor, Walk};
 
 /// Writes one message of one version.
 ///
@@ -114,6 +114,27 @@ impl<'a> Encoder<'a> {
         }
     }
 
+    /// Several at a time: each piece that is put checks the buffer's room.
+    #[inline(always)]
+    fn put_int32s(&mut self, values: &[i32]) {
+        let mut rest = values;
+        while let Some((four, behind)) = rest.split_first_chunk::<4>() {
+            self.put_all(*four);
+            rest = behind;
+        }
+        match *rest {
+            [a] => self.put_all([a]),
+            [a, b] => self.put_all([a, b]),
+            [a, b, c] => self.put_all([a, b, c]),
+            _ => {}
+        }
+    }
+
+    #[inline(always)]
+    fn put_all<const N: usize>(&mut self, values: [i32; N]) {
+        self.put(values.map(i32::to_be_bytes).as_flattened());
+    }
+
     /// Takes the values behind `values` out of the buffer and writes the section of tagged fields.
     #[cold]
     fn put_tagged(&mut self, first: usize, values: usize, unknown: &TaggedFields) {
@@ -142,6 +163,7 @@ impl<'a> Encoder<'a> {
 
 macro_rules! fixed {
     ($($visit:ident: $ty:ty;)*) => {$(
+        #[inline]
         fn $visit(&mut self, f: &'static Field, x: $ty) {
             if self.enter(f, || x as i64 == f.default_number()) {
                 self.put(&x.to_be_bytes());
@@ -151,6 +173,11 @@ macro_rules! fixed {
 }
 
 impl Visitor for Encoder<'_> {
+    fn hot(&mut self, x: &dyn Hot) -> bool {
+        x.encode(self);
+        true
+    }
+
     fn begin(&mut self, _: &'static str) {}
 
     fixed! { int8: i8; int16: i16; uint16: u16; uint32: u32; int32: i32; int64: i64; }
@@ -200,12 +227,11 @@ impl Visitor for Encoder<'_> {
         }
     }
 
+    #[inline]
     fn int32s(&mut self, f: &'static Field, x: Option<&Int32Array>) {
         if self.enter(f, || f.is_unset(x.map(|x| x.is_empty()))) {
             self.length(f, x.map(|x| x.len()), true);
-            for value in x.map_or(&[][..], |x| x) {
-                self.put(&value.to_be_bytes());
-            }
+            self.put_int32s(x.map_or(&[], |x| x));
         }
     }
 
@@ -253,6 +279,7 @@ impl Visitor for Encoder<'_> {
         }
     }
 
+    #[inline]
     fn end(&mut self, unknown: &TaggedFields, known: bool) {
         if !self.flexible {
             if !unknown.is_empty() {

@@ -243,9 +243,9 @@ static METADATA_RESPONSE_PARTITION_FIELDS: [Field; 7] = [
     Field::new("offlineReplicas", 5, i16::MAX).ignorable().elements(4),
 ];
 
-impl Walk for MetadataResponsePartition {
-    #[inline(never)]
-    fn walk(&self, v: &mut dyn Visitor) {
+impl MetadataResponsePartition {
+    #[inline(always)]
+    fn fields<V: Visitor + ?Sized>(&self, v: &mut V) {
         v.begin("MetadataResponsePartition");
         v.int16(&METADATA_RESPONSE_PARTITION_FIELDS[0], self.error_code);
         v.int32(&METADATA_RESPONSE_PARTITION_FIELDS[1], self.partition_index);
@@ -257,8 +257,8 @@ impl Walk for MetadataResponsePartition {
         v.end(&self.unknown_tagged_fields, false);
     }
 
-    #[inline(never)]
-    fn walk_mut(&mut self, v: &mut dyn VisitorMut) {
+    #[inline(always)]
+    fn fields_mut<V: VisitorMut + ?Sized>(&mut self, v: &mut V) {
         v.int16(&METADATA_RESPONSE_PARTITION_FIELDS[0], &mut self.error_code);
         v.int32(&METADATA_RESPONSE_PARTITION_FIELDS[1], &mut self.partition_index);
         v.int32(&METADATA_RESPONSE_PARTITION_FIELDS[2], &mut self.leader_id.0);
@@ -267,6 +267,32 @@ impl Walk for MetadataResponsePartition {
         v.int32s(&METADATA_RESPONSE_PARTITION_FIELDS[5], &mut self.isr_nodes.0);
         v.int32s(&METADATA_RESPONSE_PARTITION_FIELDS[6], &mut self.offline_replicas.0);
         v.end(&mut self.unknown_tagged_fields, false);
+    }
+}
+
+impl Hot for MetadataResponsePartition {
+    fn encode(&self, v: &mut Encoder<'_>) {
+        self.fields(v);
+    }
+
+    fn decode(&mut self, v: &mut Decoder<'_>) {
+        self.fields_mut(v);
+    }
+}
+
+impl Walk for MetadataResponsePartition {
+    #[inline(never)]
+    fn walk(&self, v: &mut dyn Visitor) {
+        if !v.hot(self) {
+            self.fields(v);
+        }
+    }
+
+    #[inline(never)]
+    fn walk_mut(&mut self, v: &mut dyn VisitorMut) {
+        if !v.hot(self) {
+            self.fields_mut(v);
+        }
     }
 }
 

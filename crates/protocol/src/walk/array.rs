@@ -43,13 +43,13 @@ impl<T: Walk + Default> ArrayMut for Vec<T> {
     fn fill(&mut self, len: usize, v: &mut dyn VisitorMut) {
         self.clear();
         self.reserve_exact(len);
-        for index in 0..len {
-            let mut element = T::default();
+        // In place: elements that are made elsewhere and then moved cost more than all their fields.
+        self.resize_with(len, T::default);
+        for (index, element) in self.iter_mut().enumerate() {
             element.walk_mut(v);
             if v.failed() {
                 return v.failed_at(index);
             }
-            self.push(element);
         }
     }
 

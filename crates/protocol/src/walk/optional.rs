@@ -22,7 +22,11 @@ impl<T: Walk + Default> Optional for Option<T> {
 }
 
 /// A nullable name, which the visitor sees as text.
-pub(crate) fn nullable_name<N: Name>(v: &mut dyn VisitorMut, f: &'static Field, x: &mut Option<N>) {
+pub(crate) fn nullable_name<N: Name, V: VisitorMut + ?Sized>(
+    v: &mut V,
+    f: &'static Field,
+    x: &mut Option<N>,
+) {
     let mut text = x.take().map(N::into_text);
     v.nullable_string(f, &mut text);
     *x = text.map(N::from);
@@ -30,7 +34,11 @@ pub(crate) fn nullable_name<N: Name>(v: &mut dyn VisitorMut, f: &'static Field, 
 
 /// A nullable list of nodes, which the visitor sees as numbers.
 #[allow(dead_code, reason = "only messages of the feature `admin` have such a list")]
-pub(crate) fn nullable_node_ids(v: &mut dyn VisitorMut, f: &'static Field, x: &mut Option<NodeIds>) {
+pub(crate) fn nullable_node_ids<V: VisitorMut + ?Sized>(
+    v: &mut V,
+    f: &'static Field,
+    x: &mut Option<NodeIds>,
+) {
     let mut ids = x.take().map(|ids| ids.0);
     v.nullable_int32s(f, &mut ids);
     *x = ids.map(NodeIds);

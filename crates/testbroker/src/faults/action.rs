@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::types::NodeId;
 
 /// On which side of the request's effect a fault strikes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,9 +77,101 @@ pub enum FaultAction {
         #[cfg_attr(feature = "json", serde(default, skip_serializing_if = "When::is_default"))]
         when: When,
     },
+    /// A node is shut down: what it leads moves first. This and what follows is done before the request is applied.
+    StopNode {
+        /// The node.
+        #[cfg_attr(feature = "json", serde(with = "super::json::node"))]
+        node: NodeId,
+        /// When it comes back; at most [`MAX_DELAY`](super::MAX_DELAY). Default: not by itself.
+        #[cfg_attr(
+            feature = "json",
+            serde(
+                default,
+                rename = "downMs",
+                with = "super::json::optional_millis",
+                skip_serializing_if = "Option::is_none"
+            )
+        )]
+        down_for: Option<Duration>,
+    },
+    /// A node crashes; the controller notices when its session is over.
+    KillNode {
+        /// The node.
+        #[cfg_attr(feature = "json", serde(with = "super::json::node"))]
+        node: NodeId,
+        /// When it comes back; at most [`MAX_DELAY`](super::MAX_DELAY). Default: not by itself.
+        #[cfg_attr(
+            feature = "json",
+            serde(
+                default,
+                rename = "downMs",
+                with = "super::json::optional_millis",
+                skip_serializing_if = "Option::is_none"
+            )
+        )]
+        down_for: Option<Duration>,
+    },
+    /// Another replica in sync leads a partition.
+    MoveLeader {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The next leader.
+        #[cfg_attr(feature = "json", serde(with = "super::json::node"))]
+        node: NodeId,
+    },
+    /// Another node coordinates a group.
+    MoveCoordinator {
+        /// The group.
+        group: String,
+        /// The next coordinator.
+        #[cfg_attr(feature = "json", serde(with = "super::json::node"))]
+        node: NodeId,
+    },
+    /// The followers of a partition stop fetching for a while.
+    PauseReplication {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// For how long; at most [`MAX_DELAY`](super::MAX_DELAY).
+        #[cfg_attr(feature = "json", serde(rename = "ms", with = "super::json::millis"))]
+        by: Duration,
+    },
 }
 
 impl FaultAction {
+    /// Whether it is done to the cluster, and so needs no request.
+    pub(crate) fn is_control(&self) -> bool {
+        matches!(
+            self,
+            Self::StopNode { .. }
+                | Self::KillNode { .. }
+                | Self::MoveLeader { .. }
+                | Self::MoveCoordinator { .. }
+                | Self::PauseReplication { .. }
+        )
+    }
+
+    /// The time that it takes, if it takes any.
+    pub(crate) fn time(&self) -> Option<Duration> {
+        match self {
+            Self::Delay { by, .. } | Self::PauseReplication { by, .. } => Some(*by),
+            Self::StopNode { down_for, .. } | Self::KillNode { down_for, .. } => *down_for,
+            _ => None,
+        }
+    }
+
+    /// The name in it, if there is one.
+    pub(crate) fn name(&self) -> Option<&String> {
+        match self {
+            Self::MoveLeader { topic, .. } | Self::PauseReplication { topic, .. } => Some(topic),
+            Self::MoveCoordinator { group, .. } => Some(group),
+            _ => None,
+        }
+    }
+
     /// Whether it decides how the request ends, which only one action can.
     pub(crate) fn ends(&self) -> bool {
         matches!(self, Self::Drop { .. } | Self::Close { .. } | Self::Cut { .. } | Self::Hang { .. })

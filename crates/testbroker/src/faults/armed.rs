@@ -68,6 +68,20 @@ impl ArmedRules {
         self.rules.clear();
     }
 
+    /// When the next rule fires by itself.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.rules.iter().filter_map(Armed::due).min()
+    }
+
+    /// Takes a rule that is to fire by itself by now.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Fired> {
+        let first = self.rules.iter().enumerate().filter_map(|(at, armed)| Some((armed.due()?, at))).min();
+        let (_, at) = first.filter(|(due, _)| *due <= now)?;
+        let armed = self.rules.remove(at);
+        armed.fired.fetch_add(1, Ordering::Relaxed);
+        Some(Fired { rule_id: armed.id, rule: armed.rule })
+    }
+
     /// Asks every rule; `None` if none fires.
     pub(crate) fn judge(&mut self, call: &Call, api: ApiKey, parts: &[Part]) -> Option<(Fate, Vec<Fired>)> {
         let (mut fate, mut fired) = (Fate::default(), Vec::new());
@@ -87,6 +101,10 @@ impl ArmedRules {
 }
 
 impl Armed {
+    fn due(&self) -> Option<Instant> {
+        self.rule.at.map(|at| Instant::default() + at)
+    }
+
     /// Counts a match and says whether the rule fires for it.
     fn comes_true(&mut self) -> bool {
         self.matched += 1;
@@ -113,7 +131,8 @@ impl FaultRule {
     fn is_for(&self, call: &Call, api: ApiKey) -> bool {
         let on = &self.on;
         let elapsed = call.now.instant.saturating_since(Instant::default());
-        self.from.is_none_or(|from| elapsed >= from)
+        self.at.is_none()
+            && self.from.is_none_or(|from| elapsed >= from)
             && self.to.is_none_or(|to| elapsed < to)
             && on.api.is_none_or(|wanted| wanted == api)
             && on.min_version.is_none_or(|min| call.version >= min)

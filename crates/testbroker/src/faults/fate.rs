@@ -15,6 +15,8 @@ pub(crate) struct Fate {
     pub(crate) request_delay: Duration,
     pub(crate) response_delay: Duration,
     pub(crate) ending: Ending,
+    /// What is done to the cluster.
+    pub(crate) controls: Vec<FaultAction>,
 }
 
 /// How a request ends.
@@ -84,15 +86,20 @@ impl Selector {
 impl Fate {
     /// Whether a rule with this action still has something to do to a request with these parts.
     pub(super) fn has_room_for(&self, on: &Selector, action: &FaultAction, parts: &[Part]) -> bool {
-        let is_free = |part: &Part| match action {
-            FaultAction::Error { .. } => !self.errors.iter().any(|error| error.on.selects(part.into())),
-            _ => true,
-        };
-        let ended = action.ends() && self.ending != Ending::Answer;
-        !ended && parts.iter().any(|part| on.selects(part.into()) && is_free(part))
+        let is_selected = |part: &&Part| on.selects((*part).into());
+        if let FaultAction::Error { .. } = action {
+            let is_taken = |part: &Part| self.errors.iter().any(|error| error.on.selects(part.into()));
+            return parts.iter().filter(is_selected).any(|part| !is_taken(part));
+        }
+        let has_ended = action.ends() && self.ending != Ending::Answer;
+        // A request may be about nothing in particular.
+        !has_ended && (on.selects(At::default()) || parts.iter().any(|part| is_selected(&part)))
     }
 
     pub(super) fn add(&mut self, on: &Selector, action: &FaultAction) {
+        if action.is_control() {
+            return self.controls.push(action.clone());
+        }
         match *action {
             FaultAction::Error { code, when } => self.errors.push(Injected { on: on.clone(), code, when }),
             FaultAction::Delay { by, when: When::BeforeApply } => self.request_delay += by,
@@ -103,6 +110,7 @@ impl Fate {
                 self.ending = Ending::Cut(usize::try_from(bytes).unwrap_or(usize::MAX));
             }
             FaultAction::Hang { when } => self.ending = Ending::Hang(when),
+            _ => {}
         }
     }
 

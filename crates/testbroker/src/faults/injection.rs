@@ -6,6 +6,7 @@ use bytes::Bytes;
 use ottla_protocol::error_code::ErrorCode;
 
 use super::armed::Fired;
+use super::control::apply_control;
 use super::held::{Held, Reply};
 use super::{At, Ending, Fate, When};
 use crate::api;
@@ -57,14 +58,21 @@ impl Cluster {
         for Fired { rule_id, rule } in fired {
             self.note(|_| JournalEvent::FaultFired {
                 rule: rule_id,
-                request: call.id.into(),
-                api: R::API_KEY,
+                request: Some(call.id.into()),
+                api: Some(R::API_KEY),
                 what: rule,
             });
         }
         let fate = Arc::new(fate);
         call.fate = Some(fate.clone());
         self.set_fate(call.id, fate.clone());
+        for action in &fate.controls {
+            apply_control(self, call.now, action);
+        }
+        if self.fate_of(call.id).is_none() {
+            // The node went down with its connections.
+            return false;
+        }
         if !fate.request_delay.is_zero() {
             let until = call.now.instant + fate.request_delay;
             // A copy: what is read ahead of the request must not stay in memory with it.

@@ -92,6 +92,20 @@ pub(crate) mod api_key {
 }
 
 /// A node by its id.
+pub(crate) mod node {
+    use ottla_protocol::types::NodeId;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(node: &NodeId, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i32(node.0)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NodeId, D::Error> {
+        i32::deserialize(deserializer).map(NodeId)
+    }
+}
+
+/// A node by its id, or none.
 pub(crate) mod node_id {
     use ottla_protocol::types::NodeId;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -77,6 +77,18 @@ pub struct FaultRule {
         )
     )]
     pub to: Option<Duration>,
+    /// It fires by itself at this time, once, and not for requests: only for actions that are done to the cluster,
+    /// and with none of the fields above.
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            default,
+            rename = "atMs",
+            with = "super::json::optional_millis",
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
+    pub at: Option<Duration>,
     /// What happens.
     pub action: FaultAction,
 }
@@ -147,6 +159,10 @@ impl FaultPlan {
         let rules = entries.iter().filter_map(|entry| {
             let JournalEvent::FaultFired { request, api, what, .. } = &entry.event else { return None };
             let mut rule = FaultRule::new(what.action.clone());
+            let (Some(request), Some(api)) = (request, api) else {
+                rule.at = what.at;
+                return Some(rule);
+            };
             rule.on.topic.clone_from(&what.on.topic);
             rule.on.partition = what.on.partition;
             rule.on.group.clone_from(&what.on.group);
@@ -184,6 +200,7 @@ impl FaultRule {
             probability: None,
             from: None,
             to: None,
+            at: None,
             action,
         }
     }
@@ -195,7 +212,10 @@ impl FaultRule {
         {
             return Err(PlanErrorKind::ApiNotServed { api });
         }
-        for name in [&on.topic, &on.group, &on.client_id].into_iter().flatten() {
+        for name in [on.topic.as_ref(), on.group.as_ref(), on.client_id.as_ref(), self.action.name()]
+            .into_iter()
+            .flatten()
+        {
             if name.len() > MAX_NAME_BYTES {
                 return Err(PlanErrorKind::NameTooLong { bytes: name.len() });
             }
@@ -215,9 +235,15 @@ impl FaultRule {
         if self.to.is_some_and(|to| to <= self.from.unwrap_or_default()) {
             return Err(PlanErrorKind::EmptyWindow);
         }
+        let is_by_itself = Self { at: self.at, ..Self::new(self.action.clone()) };
+        if self.at.is_some() && (!self.action.is_control() || *self != is_by_itself) {
+            return Err(PlanErrorKind::NotByItself);
+        }
+        if let Some(by) = self.action.time().filter(|time| *time > MAX_DELAY) {
+            return Err(PlanErrorKind::DelayTooLong { by });
+        }
         match &self.action {
             FaultAction::Error { code: ErrorCode::NONE, .. } => Err(PlanErrorKind::NoError),
-            FaultAction::Delay { by, .. } if *by > MAX_DELAY => Err(PlanErrorKind::DelayTooLong { by: *by }),
             _ => Ok(()),
         }
     }

@@ -49,6 +49,8 @@ pub enum PlanErrorKind {
     },
     /// A time window that ends before it begins.
     EmptyWindow,
+    /// A time at which the rule fires by itself, with an action or with fields that need a request.
+    NotByItself,
     /// The error code 0, which is none.
     NoError,
     /// A delay longer than [`MAX_DELAY`].
@@ -104,6 +106,9 @@ impl fmt::Display for PlanError {
                 write!(f, "probability must be from 0 to 1: {probability}")
             }
             PlanErrorKind::EmptyWindow => f.write_str("the time window ends before it begins"),
+            PlanErrorKind::NotByItself => {
+                f.write_str("only what is done to the cluster can happen at a time by itself, and nothing else can be set")
+            }
             PlanErrorKind::NoError => f.write_str("code 0 is no error"),
             PlanErrorKind::DelayTooLong { by } => {
                 write!(f, "a delay of more than {} ms: {}", MAX_DELAY.as_millis(), by.as_millis())

@@ -132,14 +132,55 @@ pub enum JournalEvent {
         /// Its name.
         topic: String,
     },
-    /// A fault rule has fired for a request.
+    /// A partition has another leader, or the same one in another leader epoch.
+    LeaderElected {
+        /// The topic's id.
+        topic_id: Uuid,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The leader; -1 for none.
+        leader: NodeId,
+        /// Its leader epoch.
+        leader_epoch: i32,
+        /// The replicas in sync.
+        isr: Vec<NodeId>,
+    },
+    /// Other replicas of a partition are in sync.
+    IsrChanged {
+        /// The topic's id.
+        topic_id: Uuid,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The replicas in sync.
+        isr: Vec<NodeId>,
+    },
+    /// A node went down.
+    NodeDown {
+        /// The node.
+        node: NodeId,
+    },
+    /// A node is up again, or known to the controller again.
+    NodeUp {
+        /// The node.
+        node: NodeId,
+    },
+    /// The controller gave a node up.
+    NodeFenced {
+        /// The node.
+        node: NodeId,
+    },
+    /// A fault rule has fired.
     FaultFired {
         /// The rule, counted from the first that was ever in force.
         rule: u64,
-        /// The request.
-        request: RequestPlace,
+        /// The request; `None` for a rule that fires by itself.
+        request: Option<RequestPlace>,
         /// The API.
-        api: ApiKey,
+        api: Option<ApiKey>,
         /// The rule itself.
         what: FaultRule,
     },

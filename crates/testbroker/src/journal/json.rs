@@ -2,6 +2,7 @@
 //! compared as text.
 
 use ottla_protocol::error_codes::FoundErrorCode;
+use ottla_protocol::types::NodeId;
 use serde::Serialize;
 
 use super::event::{BatchProducer, JournalEvent, JournalMember, RequestPlace};
@@ -68,7 +69,10 @@ impl JournalEvent {
                 }
             }
             Self::FaultFired { rule, request, api, what } => {
-                line.event("faultFired").place(request).field("api", api.to_string());
+                line.event("faultFired");
+                if let (Some(request), Some(api)) = (request, api) {
+                    line.place(request).field("api", api.to_string());
+                }
                 line.field("rule", rule).field("what", what);
             }
             _ => {}
@@ -104,6 +108,24 @@ impl JournalEvent {
                 line.event("offsetCommitted").field("group", group).field("memberId", member_id);
                 line.field("generationId", generation_id).field("topic", topic);
                 line.field("partition", partition).field("offset", offset);
+            }
+            Self::LeaderElected { topic_id, topic, partition, leader, leader_epoch, isr } => {
+                line.event("leaderElected").field("topicId", topic_id.to_string()).field("topic", topic);
+                line.field("partition", partition).field("leader", leader.0);
+                line.field("leaderEpoch", leader_epoch).nodes("isr", isr);
+            }
+            Self::IsrChanged { topic_id, topic, partition, isr } => {
+                line.event("isrChanged").field("topicId", topic_id.to_string()).field("topic", topic);
+                line.field("partition", partition).nodes("isr", isr);
+            }
+            Self::NodeDown { node } => {
+                line.event("nodeDown").field("node", node.0);
+            }
+            Self::NodeUp { node } => {
+                line.event("nodeUp").field("node", node.0);
+            }
+            Self::NodeFenced { node } => {
+                line.event("nodeFenced").field("node", node.0);
             }
             Self::TopicCreated { topic_id, topic, partitions } => {
                 line.event("topicCreated").field("topicId", topic_id.to_string()).field("topic", topic);
@@ -229,6 +251,11 @@ impl Object {
             self.field("producerId", producer.producer_id).field("producerEpoch", producer.producer_epoch);
             self.field("baseSequence", producer.base_sequence);
         }
+    }
+
+    fn nodes(&mut self, name: &str, nodes: &[NodeId]) {
+        let ids: Vec<i32> = nodes.iter().map(|node| node.0).collect();
+        self.field(name, ids);
     }
 
     fn left_out(&mut self, rows: usize) {

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,6 +34,8 @@ pub struct Rig {
     pub proceeded: usize,
     pub cut: BTreeMap<ConnectionId, Bytes>,
     pub muted: BTreeSet<ConnectionId>,
+    /// A hash over all actions so far, in their order.
+    pub trace: DefaultHasher,
 }
 
 /// A request whose answer is yet to come.
@@ -53,6 +56,7 @@ impl Rig {
             proceeded: 0,
             cut: BTreeMap::new(),
             muted: BTreeSet::new(),
+            trace: DefaultHasher::new(),
         }
     }
 
@@ -121,10 +125,16 @@ impl Rig {
         while let Some(action) = self.cluster.poll_action() {
             match action {
                 Action::Respond(connection, frame) => {
-                    self.answers.entry(connection).or_default().push(frame.into_bytes().slice(4..));
+                    let bytes = frame.into_bytes().slice(4..);
+                    (connection, &bytes).hash(&mut self.trace);
+                    self.answers.entry(connection).or_default().push(bytes);
                 }
-                Action::Proceed(_) => self.proceeded += 1,
+                Action::Proceed(connection) => {
+                    connection.hash(&mut self.trace);
+                    self.proceeded += 1;
+                }
                 Action::Close(connection, reason) => {
+                    (connection, reason.to_string()).hash(&mut self.trace);
                     self.closed.insert(connection, reason);
                 }
                 Action::Cut(connection, bytes) => {

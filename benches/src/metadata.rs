@@ -1,0 +1,61 @@
+//! A Metadata response for 1,000 topics of 10 partitions with three replicas each.
+
+use kafka_protocol::messages as peer;
+use ottla_protocol::message::Message;
+use ottla_protocol::messages::metadata_response::{
+    MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use ottla_protocol::types::{NodeId, Uuid};
+
+use crate::Case;
+use crate::messages::{read, write};
+
+const VERSION: i16 = 12;
+const BROKERS: i32 = 3;
+const TOPICS: u128 = 1000;
+const PARTITIONS: i32 = 10;
+
+pub(crate) fn cases() -> Vec<Case> {
+    let bytes = response().to_bytes(VERSION).expect("it can be written");
+    vec![
+        read::<MetadataResponse, peer::MetadataResponse>("Metadata v12, 1000 x 10: read", &bytes, VERSION),
+        write::<MetadataResponse, peer::MetadataResponse>("Metadata v12, 1000 x 10: write", &bytes, VERSION),
+    ]
+}
+
+fn response() -> MetadataResponse {
+    let mut response = MetadataResponse::default();
+    response.cluster_id = Some("5L6g3nShT-eMCtK--X86sw".into());
+    response.controller_id = NodeId(1);
+    response.brokers = (1..=BROKERS).map(broker).collect();
+    response.topics = (0..TOPICS).map(topic).collect();
+    response
+}
+
+fn broker(id: i32) -> MetadataResponseBroker {
+    let mut broker = MetadataResponseBroker::default();
+    broker.node_id = NodeId(id);
+    broker.host = format!("broker-{id}.kafka.example.com").into();
+    broker.port = 9092;
+    broker.rack = Some(format!("zone-{id}").into());
+    broker
+}
+
+fn topic(number: u128) -> MetadataResponseTopic {
+    let mut topic = MetadataResponseTopic::default();
+    topic.name = Some(format!("some-topic-name-{number:04}").into());
+    topic.topic_id = Uuid((number << 64 | 0x8000_0000_0000_0001).to_be_bytes());
+    topic.partitions = (0..PARTITIONS).map(partition).collect();
+    topic
+}
+
+fn partition(index: i32) -> MetadataResponsePartition {
+    let node = |at: i32| NodeId((index + at) % BROKERS + 1);
+    let mut partition = MetadataResponsePartition::default();
+    partition.partition_index = index;
+    partition.leader_id = node(0);
+    partition.leader_epoch = 7;
+    partition.replica_nodes = (0..BROKERS).map(node).collect();
+    partition.isr_nodes = (0..BROKERS).map(node).collect();
+    partition
+}
