@@ -3,6 +3,7 @@
 //! The lines are those of the oracle's fixture files; each kind has its module, whose `check` takes a
 //! parsed line. Not here: reading files and counting, which the `oracle` binary does.
 
+mod any;
 pub mod assignors;
 pub mod batches;
 pub mod messages;

@@ -70,6 +70,17 @@ fn every_message_of_every_version_is_read_and_written_as_kafka_does() {
     all_pass("fixtures.jsonl.gz", 5582, 0);
 }
 
+/// Each of these is read by its API's key too, not only by its type (`tests/src/oracle/any.rs`).
+#[test]
+fn most_of_those_messages_are_requests_and_responses() {
+    let text = lines_of("fixtures.jsonl.gz");
+    let of_kind = |kind: &str| {
+        let text_of_kind = format!(r#""kind":"{kind}""#);
+        text.lines().filter(|line| line.contains(&text_of_kind)).count()
+    };
+    assert_eq!(["request", "response", "header", "data"].map(of_kind), [2651, 2760, 34, 137]);
+}
+
 #[test]
 fn damaged_messages_are_refused_where_kafka_refuses_them() {
     all_pass("mutations.jsonl.gz", 1827, 0);

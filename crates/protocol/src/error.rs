@@ -32,6 +32,8 @@ pub enum DecodeErrorKind {
     TrailingBytes(usize),
     /// Our code does not know that version of the message.
     UnknownVersion(i16),
+    /// Our code does not know the API of that key, or was built without the feature that has its messages.
+    UnknownApi(i16),
     /// A frame is longer than allowed, in bytes.
     FrameTooLarge(i64),
 }
@@ -85,6 +87,7 @@ impl fmt::Display for DecodeErrorKind {
             }
             Self::TrailingBytes(count) => write!(f, "bytes are left over: {count}"),
             Self::UnknownVersion(version) => write!(f, "unknown version: {version}"),
+            Self::UnknownApi(key) => write!(f, "unknown API, or not in this build: key {key}"),
             Self::FrameTooLarge(size) => write!(f, "the frame is too large: {size} bytes"),
         }
     }

@@ -8,6 +8,9 @@
 mod reader;
 mod writer;
 
+#[cfg(feature = "any")]
+pub(crate) use {reader::read, writer::write};
+
 use std::fmt;
 
 use serde_json::Value;

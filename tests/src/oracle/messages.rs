@@ -8,7 +8,7 @@ use ottla_protocol::message::Message;
 use ottla_protocol::messages::response_header::ResponseHeader;
 use serde_json::Value;
 
-use super::{hex, hex_field, int_field, text_field};
+use super::{any, hex, hex_field, int_field, text_field};
 
 /// What can be done with a message whose type is known only by name.
 struct Codec {
@@ -68,6 +68,7 @@ pub fn check_fixture(line: &Value) -> Result<(), String> {
     if text_field(line, "case")? == "frame" {
         return check_frame(line, codec, body);
     }
+    any::check(line, &body, version)?;
     let (read, written) = (codec.round_trip)(&body, version)?;
     if read != body.len() {
         return Err(format!("{} of {} bytes read", read, body.len()));
@@ -160,6 +161,7 @@ fn check_frame(line: &Value, codec: &Codec, bytes: Bytes) -> Result<(), String> 
         return Err(format!("written back as {}", hex(&again)));
     }
     check_json(line, codec, &body, version)?;
+    any::check(line, &body, version)?;
     check_header_version(line, version, header_version)
 }
 

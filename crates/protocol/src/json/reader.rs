@@ -9,7 +9,7 @@ use super::JsonError;
 use crate::types::{Int32Array, Str, TaggedFields, Uuid};
 use crate::walk::{ArrayMut, Field, Optional, VisitorMut, Walk};
 
-pub(super) fn read(name: &str, json: &Value, message: &mut dyn Walk, version: i16) -> Result<(), JsonError> {
+pub(crate) fn read(name: &str, json: &Value, message: &mut dyn Walk, version: i16) -> Result<(), JsonError> {
     let Value::Object(root) = json else {
         return Err(JsonError { path: name.to_owned(), reason: "not an object" });
     };

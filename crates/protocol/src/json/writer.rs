@@ -10,7 +10,7 @@ use crate::error::{EncodeError, EncodeErrorKind};
 use crate::types::{Int32Array, Str, TaggedFields, Uuid};
 use crate::walk::{Array, Field, TAGGED_FIELDS, Visitor, Walk};
 
-pub(super) fn write(
+pub(crate) fn write(
     name: &str,
     message: &dyn Walk,
     version: i16,
