@@ -28,7 +28,7 @@ impl Group {
         let assignment = is_assigned.then(|| decode_assignment(&member.assignment).ok()).flatten();
         let mut topics = Vec::new();
         for row in assignment.into_iter().flat_map(|assignment| assignment.assigned_partitions) {
-            topics.push((row.topic.to_string(), row.partitions.iter().map(|&partition| partition).collect()));
+            topics.push((row.topic.to_string(), row.partitions.iter().copied().collect()));
         }
         JournalMember {
             member_id: id.0.to_string(),
