@@ -30,6 +30,11 @@ impl ErrorCode {
         self != Self::NONE
     }
 
+    /// The code with this name in Kafka's documentation.
+    pub fn from_name(name: &str) -> Option<ErrorCode> {
+        ROWS.iter().find(|row| row.name == name).map(|row| ErrorCode(row.code))
+    }
+
     /// The name in Kafka's documentation; `None` for a code that the table does not know.
     pub fn name(self) -> Option<&'static str> {
         self.row().map(|row| row.name)

@@ -51,6 +51,7 @@ pub mod compression;
 pub mod consumer_protocol;
 pub mod error;
 pub mod error_code;
+pub mod error_codes;
 pub mod frame;
 #[cfg(feature = "json")]
 pub mod json;

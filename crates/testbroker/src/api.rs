@@ -1,8 +1,10 @@
 //! One file per API: which versions it serves, and what a broker answers.
 
 pub(crate) mod api_versions;
+pub(crate) mod create_partitions;
 pub(crate) mod create_topics;
 pub(crate) mod delete_groups;
+pub(crate) mod delete_records;
 pub(crate) mod delete_topics;
 pub(crate) mod describe_cluster;
 pub(crate) mod describe_configs;
@@ -25,17 +27,17 @@ pub(crate) mod sync_group;
 
 use bytes::Bytes;
 use ottla_protocol::api::ApiKey;
-use ottla_protocol::message::Request;
 
 use crate::cluster::{Answer, Call, Cluster};
 use crate::connection::CloseReason;
+use crate::subject::About;
 use crate::versions;
 
 /// Hands a request's body to its API's handler.
-pub(crate) fn dispatch(cluster: &mut Cluster, call: &Call, key: ApiKey, body: &Bytes) {
+pub(crate) fn dispatch(cluster: &mut Cluster, call: Call, key: ApiKey, body: &Bytes) {
     if !versions::is_served(&cluster.settings.version_mask, key, call.version) {
         if key == ApiKey::API_VERSIONS {
-            return api_versions::refuse(cluster, call);
+            return api_versions::refuse(cluster, &call);
         }
         // Kafka closes the connection without an answer.
         return cluster.close(call.id.connection, CloseReason::Unsupported(key, call.version));
@@ -57,23 +59,30 @@ pub(crate) fn dispatch(cluster: &mut Cluster, call: &Call, key: ApiKey, body: &B
         ApiKey::API_VERSIONS => run(cluster, call, body, api_versions::handle),
         ApiKey::CREATE_TOPICS => run(cluster, call, body, create_topics::handle),
         ApiKey::DELETE_TOPICS => run(cluster, call, body, delete_topics::handle),
+        ApiKey::DELETE_RECORDS => run(cluster, call, body, delete_records::handle),
         ApiKey::INIT_PRODUCER_ID => run(cluster, call, body, init_producer_id::handle),
         ApiKey::OFFSET_FOR_LEADER_EPOCH => run(cluster, call, body, offset_for_leader_epoch::handle),
         ApiKey::DESCRIBE_CONFIGS => run(cluster, call, body, describe_configs::handle),
+        ApiKey::CREATE_PARTITIONS => run(cluster, call, body, create_partitions::handle),
         ApiKey::DELETE_GROUPS => run(cluster, call, body, delete_groups::handle),
         ApiKey::DESCRIBE_CLUSTER => run(cluster, call, body, describe_cluster::handle),
         _ => cluster.close(call.id.connection, CloseReason::Unsupported(key, call.version)),
     }
 }
 
-fn run<R: Request>(
+fn run<R: About>(
     cluster: &mut Cluster,
-    call: &Call,
+    mut call: Call,
     body: &Bytes,
     handler: fn(&mut Cluster, &Call, R) -> Answer<R::Response>,
 ) {
     let answer = match R::decode_prefix(body, call.version) {
-        Ok((request, _)) => handler(cluster, call, request),
+        Ok((request, _)) => {
+            if !cluster.admit(&mut call, body, &request) {
+                return;
+            }
+            handler(cluster, &call, request)
+        }
         Err(error) => Answer::Close(CloseReason::Undecodable(error)),
     };
     cluster.finish(call.id, answer);

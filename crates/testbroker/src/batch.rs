@@ -5,6 +5,7 @@ use ottla_protocol::compression::Compression;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::records::{Batch, BatchHeader, NO_PRODUCER_ID, NO_TIMESTAMP, RecordError, RecordSet};
 
+use crate::faults::FAULT_MESSAGE;
 use crate::log::MAX_DECOMPRESSED_BYTES;
 use crate::topic_config::TopicConfig;
 
@@ -20,6 +21,12 @@ pub(crate) struct Refused {
     pub(crate) message: String,
     /// The records at fault, by their index in the batch (KIP-467).
     pub(crate) records: Vec<(i32, &'static str)>,
+}
+
+impl From<ErrorCode> for Refused {
+    fn from(error: ErrorCode) -> Self {
+        Self::new(error, FAULT_MESSAGE)
+    }
 }
 
 impl Refused {

@@ -4,8 +4,10 @@
 //! ([`Cluster::poll_action`]). After each call: drain the actions, then ask [`Cluster::next_timeout`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use ottla_protocol::error_codes::error_codes_in;
 use ottla_protocol::frame::{FrameBuf, decode_request_header, encode_response};
 use ottla_protocol::message::Response;
 use ottla_protocol::types::{NodeId, Str, Uuid};
@@ -13,13 +15,21 @@ use ottla_protocol::types::{NodeId, Str, Uuid};
 use crate::api;
 use crate::config::{ClusterBuilder, Settings};
 use crate::connection::{Action, CloseReason, Connection, ConnectionId, Current, MAX_QUEUED, RequestId};
+use crate::controller::Controller;
+use crate::coordinators::Coordinators;
+use crate::faults::{ArmedRules, Fate, Faults, HeldUp, Place, Recoveries, Reply};
 use crate::fetch_session::FetchSessions;
 use crate::fetching::WaitingFetches;
 use crate::groups::Groups;
+use crate::image::Image;
+use crate::journal::{Journal, JournalEvent};
 use crate::node::Node;
 use crate::now::{Instant, Now};
 use crate::random::Random;
+use crate::replication::Replication;
+use crate::retention::Retention;
 use crate::topic::Topics;
+use crate::waiting_produce::WaitingProduces;
 
 /// The port of the first node until [`Cluster::advertise`] names another.
 const FIRST_PORT: u16 = 9092;
@@ -29,22 +39,35 @@ const FIRST_PORT: u16 = 9092;
 pub struct Cluster {
     pub(crate) settings: Settings,
     pub(crate) cluster_id: Str,
+    /// The present, as it was handed in last.
+    pub(crate) now: Now,
     pub(crate) nodes: BTreeMap<NodeId, Node>,
+    /// The nodes that the controller takes for alive.
+    pub(crate) brokers: Image<BTreeSet<NodeId>>,
+    pub(crate) controller: Controller,
+    pub(crate) coordinators: Coordinators,
+    pub(crate) replication: Replication,
+    pub(crate) retention: Retention,
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
+    pub(crate) produces: WaitingProduces,
     pub(crate) fetches: WaitingFetches,
     pub(crate) fetch_sessions: FetchSessions,
     pub(crate) random: Random,
     pub(crate) next_producer_id: i64,
     /// Bytes of all logs.
     pub(crate) log_bytes: u64,
-    /// Partitions whose waiting fetches are to be looked at.
+    /// Partitions whose waiting requests are to be looked at.
     pub(crate) touched: BTreeSet<(Uuid, i32)>,
+    pub(crate) armed_rules: ArmedRules,
+    pub(crate) held_up: HeldUp,
+    pub(crate) recoveries: Recoveries,
+    pub(crate) journal: Option<Journal>,
     connections: BTreeMap<ConnectionId, Connection>,
     next_connection: u64,
     /// Connections that may have become free for their next request.
     freed: VecDeque<ConnectionId>,
-    actions: VecDeque<Action>,
+    pub(crate) actions: VecDeque<Action>,
 }
 
 /// A request being handled: who sent what to whom, and when.
@@ -56,6 +79,8 @@ pub(crate) struct Call {
     pub(crate) version: i16,
     pub(crate) client_id: Str,
     pub(crate) client_host: Str,
+    /// What fault rules make of it, if one fired.
+    pub(crate) fate: Option<Arc<Fate>>,
 }
 
 /// What becomes of a request.
@@ -80,19 +105,38 @@ impl Cluster {
         let cluster_id = settings.cluster_id.clone().unwrap_or_else(|| random.uuid().to_string().into());
         let nodes = (0..settings.nodes as u16).map(|n| {
             let id = NodeId(i32::from(n) + 1);
-            (id, Node { id, host: format!("node-{id}").into(), port: FIRST_PORT + n, rack: None })
+            let host = format!("node-{id}").into();
+            (id, Node { id, host, port: FIRST_PORT + n, rack: None, is_up: true, is_cut_off: false })
         });
+        let nodes: BTreeMap<NodeId, Node> = nodes.collect();
+        let ids: Vec<NodeId> = nodes.keys().copied().collect();
+        let coordinators = Coordinators::new(
+            &ids,
+            settings.offsets_topic_replication_factor,
+            settings.transaction_state_log_replication_factor,
+        );
         Self {
             cluster_id,
-            nodes: nodes.collect(),
+            now: Now::default(),
+            nodes,
+            brokers: Image::new(ids.into_iter().collect()),
+            controller: Controller::new(),
+            coordinators,
+            replication: Replication::new(settings.seed),
+            retention: Retention::new(),
             topics: Topics::default(),
             groups: Groups::new(),
+            produces: WaitingProduces::new(),
             fetches: WaitingFetches::new(),
             fetch_sessions: FetchSessions::default(),
             random,
             next_producer_id: 1000,
             log_bytes: 0,
             touched: BTreeSet::new(),
+            armed_rules: ArmedRules::default(),
+            held_up: HeldUp::default(),
+            recoveries: Recoveries::default(),
+            journal: settings.journal.then(Journal::default),
             connections: BTreeMap::new(),
             next_connection: 0,
             freed: VecDeque::new(),
@@ -106,9 +150,9 @@ impl Cluster {
         self.nodes.keys().copied()
     }
 
-    /// The node that clients take for the controller: the first.
+    /// The node that clients take for the controller: the first one that is alive.
     pub(crate) fn controller(&self) -> NodeId {
-        self.nodes.keys().next().copied().unwrap_or(NodeId(-1))
+        self.brokers.current().first().copied().unwrap_or(NodeId(-1))
     }
 
     /// The node that says it is to be reached at `host` and `port`.
@@ -132,8 +176,12 @@ impl Cluster {
         addresses.join(",")
     }
 
-    /// A client has connected to `node`; `client_host` is its address as groups show it.
-    pub fn connect(&mut self, node: NodeId, client_host: &str) -> ConnectionId {
+    /// A client connects to `node`; `client_host` is its address as groups show it. `None`: the connection is refused,
+    /// since the node is down or does not exist.
+    pub fn connect(&mut self, node: NodeId, client_host: &str) -> Option<ConnectionId> {
+        if !self.is_up(node) {
+            return None;
+        }
         let id = ConnectionId(self.next_connection);
         self.next_connection += 1;
         let connection = Connection {
@@ -142,22 +190,40 @@ impl Cluster {
             current: None,
             queued: VecDeque::new(),
             requests: 0,
+            is_mute: false,
         };
         self.connections.insert(id, connection);
-        id
+        self.note(|_| JournalEvent::ClientConnected {
+            connection: id,
+            node,
+            client_host: client_host.to_owned(),
+        });
+        Some(id)
     }
 
     /// The connection is gone; answers to it will not be made.
     pub fn disconnect(&mut self, connection: ConnectionId) {
+        self.forget(connection, None);
+    }
+
+    pub(crate) fn forget(&mut self, connection: ConnectionId, reason: Option<&CloseReason>) {
         let Some(gone) = self.connections.remove(&connection) else { return };
+        self.note_disconnected(connection, reason);
         if let Some(current) = gone.current {
-            self.fetches.remove(RequestId { connection, sequence: current.sequence });
+            let request = RequestId { connection, sequence: current.sequence };
+            self.fetches.remove(request);
+            self.held_up.remove(request);
+            self.produces.remove(request);
         }
     }
 
     /// A request, without its size, has come in. Behind another one that is not answered yet it waits in line.
     pub fn handle(&mut self, now: Now, connection: ConnectionId, frame: Bytes) {
+        self.now = now;
         let Some(state) = self.connections.get_mut(&connection) else { return };
+        if state.is_mute {
+            return;
+        }
         if state.queued.len() == MAX_QUEUED {
             self.close(connection, CloseReason::TooManyRequests);
             return;
@@ -169,6 +235,17 @@ impl Cluster {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.now = now;
+        self.handle_fault_timeouts();
+        self.release_held_up();
+        self.handle_controller_timeouts();
+        self.handle_replication_timeouts();
+        self.handle_retention_timeouts();
+        // What has become true by now is answered before what has timed out.
+        self.settle(now);
+        while let Some(request) = self.produces.pop_due(now.instant) {
+            api::produce::finish(self, request);
+        }
         while let Some(request) = self.fetches.pop_due(now.instant) {
             api::fetch::finish(self, request);
         }
@@ -178,7 +255,18 @@ impl Cluster {
 
     /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest.
     pub fn next_timeout(&self) -> Option<Instant> {
-        [self.fetches.next_timeout(), self.groups.next_timeout()].into_iter().flatten().min()
+        let all = [
+            self.held_up.next_timeout(),
+            self.armed_rules.next_timeout(),
+            self.recoveries.next_timeout(),
+            self.controller.next_timeout(),
+            self.replication.next_timeout(),
+            self.retention.next_timeout(),
+            self.produces.next_timeout(),
+            self.fetches.next_timeout(),
+            self.groups.next_timeout(),
+        ];
+        all.into_iter().flatten().min()
     }
 
     /// The next thing to do.
@@ -195,10 +283,14 @@ impl Cluster {
 
     /// Answers a request in another version than its own.
     pub(crate) fn respond_as<R: Response>(&mut self, request: RequestId, version: i16, response: &R) {
-        let Some(current) = self.take_current(request) else { return };
+        let Some(current) = self.current(request).filter(|current| !current.is_answered) else { return };
         let mut out = FrameBuf::new();
         match encode_response(&mut out, response, version, current.correlation_id) {
-            Ok(()) => self.actions.push_back(Action::Respond(request.connection, out)),
+            Ok(()) => {
+                // Only a journal wants to know.
+                let errors = self.journal.as_ref().map(|_| error_codes_in(response)).unwrap_or_default();
+                self.answer(request, Reply { api: R::API_KEY, version, frame: out, errors });
+            }
             Err(error) => {
                 let reason = CloseReason::Unencodable(format!("{}: {error}", R::NAME));
                 self.close(request.connection, reason);
@@ -207,11 +299,16 @@ impl Cluster {
     }
 
     /// Finishes what a request has started, until nothing can go on without time or new requests.
-    fn settle(&mut self, now: Now) {
+    pub(crate) fn settle(&mut self, now: Now) {
         loop {
-            if let Some(connection) = self.freed.pop_front() {
+            if let Some(partition) = self.replication.dirty.pop_first() {
+                self.replicate(partition);
+            } else if let Some(connection) = self.freed.pop_front() {
                 self.start_next(now, connection);
             } else if let Some((topic, partition)) = self.touched.pop_first() {
+                for request in self.produces.watching((topic, partition)) {
+                    api::produce::reconsider(self, request);
+                }
                 for request in self.fetches.watching(topic, partition) {
                     api::fetch::reconsider(self, request);
                 }
@@ -235,7 +332,13 @@ impl Cluster {
         let sequence = state.requests;
         state.requests += 1;
         let version = header.request_api_version;
-        state.current = Some(Current { sequence, correlation_id: header.correlation_id, version });
+        state.current = Some(Current {
+            sequence,
+            correlation_id: header.correlation_id,
+            version,
+            fate: None,
+            is_answered: false,
+        });
         let call = Call {
             now,
             node: state.node,
@@ -243,8 +346,9 @@ impl Cluster {
             version,
             client_id: header.client_id.unwrap_or_default(),
             client_host: state.client_host.clone(),
+            fate: None,
         };
-        api::dispatch(self, &call, ottla_protocol::api::ApiKey(header.request_api_key), &body);
+        api::dispatch(self, call, ottla_protocol::api::ApiKey(header.request_api_key), &body);
     }
 
     /// Ends a request with what its handler answered.
@@ -252,28 +356,75 @@ impl Cluster {
         match answer {
             Answer::Now(response) => self.respond(request, &response),
             Answer::Later => {}
-            Answer::Never => {
-                if self.take_current(request).is_some() {
-                    self.actions.push_back(Action::Proceed(request.connection));
-                }
-            }
+            Answer::Never => self.end_without_answer(request),
             Answer::Close(reason) => self.close(request.connection, reason),
         }
     }
 
+    /// Closes all connections to a node.
+    pub(crate) fn close_connections(&mut self, node: NodeId) {
+        let to_node = self.connections.iter().filter(|(_, connection)| connection.node == node);
+        let ids: Vec<ConnectionId> = to_node.map(|(id, _)| *id).collect();
+        ids.into_iter().for_each(|id| self.close(id, CloseReason::NodeDown));
+    }
+
     pub(crate) fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
-        self.disconnect(connection);
+        self.forget(connection, Some(&reason));
         self.actions.push_back(Action::Close(connection, reason));
     }
 
     /// The version of a request that is still to be answered.
     pub(crate) fn version_of(&self, request: RequestId) -> Option<i16> {
+        self.current(request).filter(|current| !current.is_answered).map(|current| current.version)
+    }
+
+    /// What fault rules make of a request that is not answered yet.
+    pub(crate) fn fate_of(&self, request: RequestId) -> Option<&Fate> {
+        self.current(request)?.fate.as_deref()
+    }
+
+    pub(crate) fn correlation_id_of(&self, request: RequestId) -> i32 {
+        self.current(request).map_or(-1, |current| current.correlation_id)
+    }
+
+    pub(crate) fn set_fate(&mut self, request: RequestId, fate: Arc<Fate>) {
+        if let Some(current) = self.current_mut(request) {
+            current.fate = Some(fate);
+        }
+    }
+
+    /// The answer to a request is made, though it is not sent yet.
+    pub(crate) fn mark_answered(&mut self, request: RequestId) {
+        if let Some(current) = self.current_mut(request) {
+            current.is_answered = true;
+        }
+    }
+
+    /// Neither reads nor sends anything more on a connection, and leaves it open.
+    pub(crate) fn mute(&mut self, connection: ConnectionId) {
+        let Some(state) = self.connections.get_mut(&connection) else { return };
+        state.is_mute = true;
+        state.queued.clear();
+        self.actions.push_back(Action::Mute(connection));
+    }
+
+    /// The faults that requests meet with.
+    pub fn faults(&mut self) -> Faults<'_> {
+        Faults::new(Place::Cluster(self))
+    }
+
+    fn current(&self, request: RequestId) -> Option<&Current> {
         let current = self.connections.get(&request.connection)?.current.as_ref()?;
-        (current.sequence == request.sequence).then_some(current.version)
+        (current.sequence == request.sequence).then_some(current)
+    }
+
+    fn current_mut(&mut self, request: RequestId) -> Option<&mut Current> {
+        let current = self.connections.get_mut(&request.connection)?.current.as_mut()?;
+        (current.sequence == request.sequence).then_some(current)
     }
 
     /// Takes the request off its connection, which is then free for the next one.
-    fn take_current(&mut self, request: RequestId) -> Option<Current> {
+    pub(crate) fn take_current(&mut self, request: RequestId) -> Option<Current> {
         let state = self.connections.get_mut(&request.connection)?;
         let current = state.current.take_if(|current| current.sequence == request.sequence)?;
         if !state.queued.is_empty() {

@@ -34,7 +34,18 @@ pub(crate) struct Settings {
     pub(crate) group_max_size: usize,
     pub(crate) offset_metadata_max_bytes: usize,
     pub(crate) max_log_bytes: u64,
+    pub(crate) journal: bool,
     pub(crate) version_mask: BTreeMap<ApiKey, VersionRange>,
+    pub(crate) replica_fetch_delay: (Duration, Duration),
+    pub(crate) replica_lag_time_max: Duration,
+    pub(crate) min_insync_replicas: usize,
+    pub(crate) unclean_leader_election_enable: bool,
+    pub(crate) broker_session_timeout: Duration,
+    pub(crate) metadata_propagation_delay: Duration,
+    pub(crate) coordinator_load_time: Duration,
+    pub(crate) offsets_topic_replication_factor: usize,
+    pub(crate) transaction_state_log_replication_factor: usize,
+    pub(crate) producer_id_expiration: Duration,
 }
 
 impl Default for ClusterBuilder {
@@ -61,7 +72,18 @@ impl ClusterBuilder {
                 group_max_size: 1000,
                 offset_metadata_max_bytes: 4096,
                 max_log_bytes: 4 << 30,
+                journal: false,
                 version_mask: BTreeMap::new(),
+                replica_fetch_delay: (Duration::ZERO, Duration::ZERO),
+                replica_lag_time_max: Duration::from_secs(30),
+                min_insync_replicas: 1,
+                unclean_leader_election_enable: false,
+                broker_session_timeout: Duration::from_secs(9),
+                metadata_propagation_delay: Duration::ZERO,
+                coordinator_load_time: Duration::ZERO,
+                offsets_topic_replication_factor: 3,
+                transaction_state_log_replication_factor: 3,
+                producer_id_expiration: Duration::from_secs(86_400),
             },
         }
     }
@@ -158,6 +180,90 @@ impl ClusterBuilder {
         self
     }
 
+    /// Whether the cluster keeps a journal of what it sees and does. Default false.
+    #[must_use]
+    pub fn journal(mut self, journal: bool) -> Self {
+        self.settings.journal = journal;
+        self
+    }
+
+    /// How long a follower takes from one fetch of something new to the next, drawn anew each time from `shortest` to
+    /// `longest` by the seed. A record is committed after two fetches of each replica in sync. Default: no time at all,
+    /// so that what is appended is committed at once.
+    #[must_use]
+    pub fn replica_fetch_delay(mut self, shortest: Duration, longest: Duration) -> Self {
+        self.settings.replica_fetch_delay = (shortest, longest);
+        self
+    }
+
+    /// How long a follower may lack records before it is taken out of the ISR (`replica.lag.time.max.ms`). Default 30 s.
+    #[must_use]
+    pub fn replica_lag_time_max(mut self, lag: Duration) -> Self {
+        self.settings.replica_lag_time_max = lag;
+        self
+    }
+
+    /// Replicas in sync without which acks -1 is refused, of topics that do not say it (`min.insync.replicas`).
+    /// Default 1.
+    #[must_use]
+    pub fn min_insync_replicas(mut self, replicas: usize) -> Self {
+        self.settings.min_insync_replicas = replicas;
+        self
+    }
+
+    /// Whether a replica that lacks committed records may lead when no other is left, of topics that do not say it
+    /// (`unclean.leader.election.enable`). Default false.
+    #[must_use]
+    pub fn unclean_leader_election_enable(mut self, enable: bool) -> Self {
+        self.settings.unclean_leader_election_enable = enable;
+        self
+    }
+
+    /// How long the controller believes in a node that was killed (`broker.session.timeout.ms`). Default 9 s.
+    #[must_use]
+    pub fn broker_session_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.broker_session_timeout = timeout;
+        self
+    }
+
+    /// How long nodes take to hear what the controller decided: until then they answer as before. What topics there are
+    /// is known to all at once. Default: no time at all.
+    #[must_use]
+    pub fn metadata_propagation_delay(mut self, delay: Duration) -> Self {
+        self.settings.metadata_propagation_delay = delay;
+        self
+    }
+
+    /// How long a new coordinator answers COORDINATOR_LOAD_IN_PROGRESS. Default: no time at all.
+    #[must_use]
+    pub fn coordinator_load_time(mut self, time: Duration) -> Self {
+        self.settings.coordinator_load_time = time;
+        self
+    }
+
+    /// How many nodes can coordinate a group, at most as many as there are (`offsets.topic.replication.factor`).
+    /// Default 3.
+    #[must_use]
+    pub fn offsets_topic_replication_factor(mut self, replicas: usize) -> Self {
+        self.settings.offsets_topic_replication_factor = replicas;
+        self
+    }
+
+    /// How many nodes can coordinate a transactional id, at most as many as there are
+    /// (`transaction.state.log.replication.factor`). Default 3.
+    #[must_use]
+    pub fn transaction_state_log_replication_factor(mut self, replicas: usize) -> Self {
+        self.settings.transaction_state_log_replication_factor = replicas;
+        self
+    }
+
+    /// How long a partition remembers a silent idempotent producer (`producer.id.expiration.ms`). Default one day.
+    #[must_use]
+    pub fn producer_id_expiration(mut self, expiration: Duration) -> Self {
+        self.settings.producer_id_expiration = expiration;
+        self
+    }
+
     /// Makes the cluster.
     ///
     /// # Errors
@@ -178,6 +284,19 @@ impl ClusterBuilder {
             return Err(BuildError(format!(
                 "default.replication.factor must be from 1 to nodes: {replicas}"
             )));
+        }
+        let (shortest, longest) = settings.replica_fetch_delay;
+        if shortest > longest {
+            let message =
+                format!("replica_fetch_delay must not end before it starts: {shortest:?} to {longest:?}");
+            return Err(BuildError(message));
+        }
+        let factors =
+            [settings.offsets_topic_replication_factor, settings.transaction_state_log_replication_factor];
+        if factors.contains(&0) || settings.min_insync_replicas == 0 {
+            return Err(BuildError(
+                "replication factors and min.insync.replicas must be at least 1: 0".to_owned(),
+            ));
         }
         Ok(Cluster::new(settings))
     }

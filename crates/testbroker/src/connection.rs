@@ -5,12 +5,15 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_protocol::api::ApiKey;
 use ottla_protocol::error::DecodeError;
 use ottla_protocol::frame::FrameBuf;
 use ottla_protocol::types::{NodeId, Str};
+
+use crate::faults::Fate;
 
 /// The most requests of one connection that may wait in line; clients have 5 or so in flight.
 pub(crate) const MAX_QUEUED: usize = 1000;
@@ -35,14 +38,20 @@ pub(crate) struct Connection {
     pub(crate) current: Option<Current>,
     pub(crate) queued: VecDeque<Bytes>,
     pub(crate) requests: u64,
+    /// A fault has made it deaf: nothing more is read or answered.
+    pub(crate) is_mute: bool,
 }
 
 /// What an answer needs to know of its request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Current {
     pub(crate) sequence: u64,
     pub(crate) correlation_id: i32,
     pub(crate) version: i16,
+    /// What fault rules make of it, if one fired.
+    pub(crate) fate: Option<Arc<Fate>>,
+    /// The answer is made; a fault holds it up.
+    pub(crate) is_answered: bool,
 }
 
 /// What the cluster wants done, in this order.
@@ -55,6 +64,10 @@ pub enum Action {
     Proceed(ConnectionId),
     /// Close the connection; the cluster has forgotten it.
     Close(ConnectionId, CloseReason),
+    /// Send these bytes, the start of an answer, and close the connection; the cluster has forgotten it.
+    Cut(ConnectionId, Bytes),
+    /// Send nothing more on the connection, and leave it open until the peer closes it: what it sends is for nobody.
+    Mute(ConnectionId),
 }
 
 /// Why the cluster closes a connection, where a Kafka broker would.
@@ -69,8 +82,12 @@ pub enum CloseReason {
     TooManyRequests,
     /// A Produce request that wants no answer failed: closing is the only way to tell (as Kafka does).
     UnacknowledgedError,
+    /// The node went down.
+    NodeDown,
     /// The answer cannot be written in the request's version: a bug in the test broker.
     Unencodable(String),
+    /// A fault rule wants it.
+    Fault,
 }
 
 impl fmt::Display for CloseReason {
@@ -80,6 +97,8 @@ impl fmt::Display for CloseReason {
             Self::Unsupported(key, version) => write!(f, "not served: {key} version {version}"),
             Self::TooManyRequests => write!(f, "more requests in line than allowed: {MAX_QUEUED}"),
             Self::UnacknowledgedError => f.write_str("a produce request without acknowledgement failed"),
+            Self::Fault => f.write_str("a fault rule closes the connection"),
+            Self::NodeDown => f.write_str("the node went down"),
             Self::Unencodable(what) => write!(f, "the answer cannot be written: {what}"),
         }
     }

@@ -1,7 +1,7 @@
 //! Fetch sessions (KIP-227): the broker remembers which partitions a consumer fetches, so that requests carry only
 //! what changes and answers only what is new.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ottla_protocol::error_code::ErrorCode;
@@ -100,6 +100,31 @@ impl FetchSessions {
         Ok(FetchContext::Incremental(id))
     }
 
+    /// The partitions that a request is about: those it names, and those that its session remembers.
+    pub(crate) fn partitions(
+        &self,
+        node: NodeId,
+        request: &FetchRequest,
+        by_topic_id: bool,
+    ) -> BTreeSet<(TopicKey, i32)> {
+        let is_of_session = request.session_epoch != INITIAL_EPOCH && request.session_epoch != FINAL_EPOCH;
+        let session = self.by_id.get(&(node, request.session_id)).filter(|_| is_of_session);
+        let mut partitions: BTreeSet<_> =
+            session.into_iter().flat_map(|session| session.partitions.keys().cloned()).collect();
+        let key =
+            |name: &TopicName, id| if by_topic_id { TopicKey::Id(id) } else { TopicKey::Name(name.clone()) };
+        for topic in &request.forgotten_topics_data {
+            for &partition in topic.partitions.iter() {
+                partitions.remove(&(key(&topic.topic, topic.topic_id), partition));
+            }
+        }
+        for topic in &request.topics {
+            let key = key(&topic.topic, topic.topic_id);
+            partitions.extend(topic.partitions.iter().map(|asked| (key.clone(), asked.partition)));
+        }
+        partitions
+    }
+
     /// Takes out of an answer what the consumer knows already, and remembers what it is told.
     pub(crate) fn close(&mut self, node: NodeId, context: FetchContext, response: &mut FetchResponse) {
         let (id, is_incremental) = match context {
@@ -119,6 +144,11 @@ impl FetchSessions {
             topic.partitions.retain(|data| session.tell(&key, data) || !is_incremental);
         }
         response.responses.retain(|topic| !topic.partitions.is_empty());
+    }
+
+    /// A node has lost all sessions.
+    pub(crate) fn forget_node(&mut self, node: NodeId) {
+        self.by_id.retain(|(of, _), _| *of != node);
     }
 
     fn make(

@@ -7,6 +7,8 @@ mod heartbeat;
 mod join;
 mod leave;
 mod member;
+mod news;
+mod persisted;
 mod rebalance;
 mod state;
 mod sync;
@@ -29,6 +31,7 @@ use crate::offsets::CommittedOffsets;
 pub(crate) use join::{Joining, refusal as join_refusal};
 pub(crate) use leave::Leaving;
 pub(crate) use member::{Member, MemberId, Protocol};
+use persisted::Persisted;
 use rebalance::Rebalance;
 pub(crate) use state::GroupState;
 pub(crate) use sync::{Syncing, refusal as sync_refusal};
@@ -66,7 +69,11 @@ pub(crate) struct Group {
     /// When members that have not asked for their assignment are expelled.
     sync_deadline: Option<Instant>,
     pub(crate) offsets: CommittedOffsets,
+    /// What another coordinator would know.
+    persisted: Persisted,
     replies: Vec<Reply>,
+    /// What the journal heard last.
+    told: Option<(GroupState, i32)>,
 }
 
 impl Group {
@@ -83,12 +90,19 @@ impl Group {
             rebalance: None,
             sync_deadline: None,
             offsets: CommittedOffsets::default(),
+            persisted: Persisted::default(),
             replies: Vec::new(),
+            told: None,
         }
     }
 
     pub(crate) fn state(&self) -> GroupState {
         self.state
+    }
+
+    /// The generation of the last rebalance.
+    pub(crate) fn generation_id(&self) -> i32 {
+        self.generation_id
     }
 
     /// `consumer`, or empty before the first member.

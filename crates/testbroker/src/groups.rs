@@ -1,4 +1,4 @@
-//! All groups of the cluster, and which node coordinates which.
+//! All groups of the cluster.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,13 @@ use ottla_protocol::types::{GroupId, NodeId};
 
 use crate::api;
 use crate::cluster::Cluster;
+use crate::coordinators::{CoordinatorKind, partition_of};
 use crate::group::{Group, Reply};
 use crate::now::{Instant, Now};
 use crate::timers::Timers;
 
 /// The most groups of a cluster. Before a new one is refused, those without members and offsets go.
 const MAX_GROUPS: usize = 10_000;
-/// Partitions of `__consumer_offsets` (`offsets.topic.num.partitions`), whose leaders coordinate.
-const OFFSETS_PARTITIONS: u32 = 50;
 
 /// The groups by id.
 #[derive(Debug)]
@@ -69,23 +68,27 @@ impl Groups {
 }
 
 impl Cluster {
-    /// The node that coordinates a group: Java's hash of its id over the partitions of `__consumer_offsets`, whose
-    /// leaders are the nodes in turn.
-    pub(crate) fn coordinator_of(&self, group: &str) -> NodeId {
-        let hash =
-            group.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
-        // Kafka's `Utils.abs`, which keeps the smallest number from staying negative.
-        let partition = (hash & i32::MAX) as u32 % OFFSETS_PARTITIONS;
-        let at = partition as usize % self.nodes.len().max(1);
-        self.nodes.keys().nth(at).copied().unwrap_or(NodeId(-1))
-    }
-
     /// Whether `node` coordinates the group and the group may have members.
     pub(crate) fn check_group(&self, node: NodeId, group: &GroupId) -> Result<(), ErrorCode> {
         if group.is_empty() {
             return Err(ErrorCode::INVALID_GROUP_ID);
         }
-        if self.coordinator_of(group) == node { Ok(()) } else { Err(ErrorCode::NOT_COORDINATOR) }
+        self.check_coordinator(CoordinatorKind::Group, node, group)
+    }
+
+    /// The groups of a partition of `__consumer_offsets` have another coordinator, or none: who waits is told, and what
+    /// was written down is what the next one knows from `loaded_at` on.
+    pub(crate) fn move_groups(&mut self, index: usize, loaded_at: Option<Instant>) {
+        let moved: Vec<GroupId> =
+            self.groups.by_id.keys().filter(|id| partition_of(id) == index).cloned().collect();
+        for id in moved {
+            let Some(group) = self.groups.by_id.get_mut(&id) else { continue };
+            group.unload(ErrorCode::NOT_COORDINATOR);
+            if let Some(loaded_at) = loaded_at {
+                group.load(loaded_at);
+            }
+            self.settle_group(&id);
+        }
     }
 
     /// Sends what a group has to say and notes when it wants to be woken; to be called after each change of it.
@@ -94,16 +97,22 @@ impl Cluster {
         let replies = group.take_replies();
         let next = group.next_timeout();
         self.groups.timers.set(id, next);
+        self.note_group(id);
         for reply in replies {
             match reply {
-                Reply::Join(request, response) => api::join_group::reply(self, request, response),
-                Reply::Sync(request, response) => self.respond(request, &response),
+                Reply::Join(request, response) => api::join_group::reply(self, id, request, response),
+                Reply::Sync(request, response) => api::sync_group::reply(self, id, request, response),
             }
         }
     }
 
     pub(crate) fn handle_group_timeouts(&mut self, now: Now) {
         while let Some(id) = self.groups.timers.pop_due(now.instant) {
+            // A coordinator that is gone watches nobody; the next one starts their sessions anew.
+            let coordinator = self.coordinator_of(CoordinatorKind::Group, &id);
+            if !coordinator.is_some_and(|node| self.is_up(node)) {
+                continue;
+            }
             if let Some(group) = self.groups.by_id.get_mut(&id) {
                 group.handle_timeout(now.instant);
             }

@@ -4,9 +4,12 @@
 //! [`TestBroker`] puts it behind TCP ports or in-memory streams. Nothing is stored on disk and nothing survives.
 //!
 //! The cluster is in `cluster.rs`, one file for each API in `api/`, classic groups in `group/`, the tasks around it in
-//! `server.rs`.
+//! `server.rs`. Of a partition, `replica.rs` is one log, `leading.rs` what a leader knows of its followers,
+//! `replication.rs` when they fetch; `controller.rs` elects, `coordinators.rs` says who coordinates what. Tests break
+//! the cluster through `control.rs` and look at it through `status.rs`.
 //!
-//! Not here: replication between the nodes, transactions, security. Nothing of ottla's client is used but the codec,
+//! Not here: transactions, security, racks, compaction; eligible leader replicas (KIP-966) but for its rule that nothing
+//! is committed under `min.insync.replicas`. Nothing of ottla's client is used but the codec,
 //! so that the two cannot share a bug.
 //!
 //! ```no_run
@@ -26,27 +29,44 @@ mod batch;
 mod cluster;
 mod config;
 mod connection;
+mod control;
+mod controller;
+mod coordinators;
+pub mod faults;
 mod fetch_session;
 mod fetching;
 mod group;
 mod groups;
+mod image;
+pub mod journal;
+mod leader_epochs;
+mod leading;
 mod log;
 mod node;
 mod now;
 mod offsets;
 mod partition;
+mod partition_state;
 mod producer_state;
 mod random;
+mod replica;
+mod replication;
+mod retention;
 mod server;
+mod status;
+mod subject;
 mod test_broker;
 mod timers;
 mod topic;
 mod topic_config;
 mod topic_creation;
 mod versions;
+mod waiting_produce;
 
 pub use cluster::Cluster;
 pub use config::{BuildError, ClusterBuilder};
 pub use connection::{Action, CloseReason, ConnectionId};
+pub use control::{ControlError, ReplicationScope};
 pub use now::{Instant, Now};
+pub use status::{GroupStatus, PartitionStatus, ReplicaStatus};
 pub use test_broker::{AdminError, StartError, StoredRecord, TestBroker, TestBrokerBuilder};

@@ -10,8 +10,6 @@ use ottla_protocol::records::{NO_PRODUCER_EPOCH, increment_sequence};
 const BATCHES_TO_RETAIN: usize = 5;
 /// The most producers that a partition remembers; Kafka only forgets by age.
 const MAX_PRODUCERS: usize = 10_000;
-/// `producer.id.expiration.ms`.
-const EXPIRATION_MS: i64 = 86_400_000;
 
 /// The sequences of a batch that was appended, or is about to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +53,8 @@ pub(crate) struct ProducerState {
 impl ProducerState {
     /// Judges a batch that wants to be appended.
     pub(crate) fn judge(&self, batch: &Sequences) -> Result<Verdict, ErrorCode> {
-        // A producer that the partition does not know may start anywhere: its state may have expired (KIP-360).
+        // A producer that the partition does not know may start anywhere: its state may have expired (KIP-360, Kafka
+        // 2.5). Older brokers answered UNKNOWN_PRODUCER_ID.
         let Some(entry) = self.producers.get(&batch.producer_id) else { return Ok(Verdict::Append) };
         if batch.producer_epoch < entry.producer_epoch {
             return Err(ErrorCode::INVALID_PRODUCER_EPOCH);
@@ -97,16 +96,43 @@ impl ProducerState {
         entry.batches.push_back(Appended { first: batch.first, last: batch.last, base_offset, timestamp });
         entry.last_seen_ms = unix_ms;
         if self.producers.len() > MAX_PRODUCERS {
-            self.forget_oldest(unix_ms);
-        }
-    }
-
-    fn forget_oldest(&mut self, unix_ms: i64) {
-        self.producers.retain(|_, entry| unix_ms.saturating_sub(entry.last_seen_ms) < EXPIRATION_MS);
-        if self.producers.len() > MAX_PRODUCERS {
             let oldest = self.producers.iter().min_by_key(|(_, entry)| entry.last_seen_ms).map(|(id, _)| *id);
             oldest.and_then(|id| self.producers.remove(&id));
         }
+    }
+
+    /// Forgets a producer that was silent for `expiration_ms` (`producer.id.expiration.ms`).
+    pub(crate) fn expire(&mut self, producer_id: i64, unix_ms: i64, expiration_ms: i64) {
+        let is_expired = |entry: &Entry| unix_ms.saturating_sub(entry.last_seen_ms) >= expiration_ms;
+        if self.producers.get(&producer_id).is_some_and(is_expired) {
+            self.producers.remove(&producer_id);
+        }
+    }
+
+    /// What is known after the log was cut: what its batches say, and of producers without any left in it what was
+    /// known of them, as long as that is from before `start_offset`.
+    pub(crate) fn rebuild<'a>(
+        &mut self,
+        start_offset: i64,
+        batches: impl Iterator<Item = (&'a Sequences, i64, i64)>,
+    ) {
+        let before = std::mem::take(&mut self.producers);
+        for (sequences, base_offset, timestamp) in batches {
+            let last_seen_ms =
+                before.get(&sequences.producer_id).map_or(timestamp, |known| known.last_seen_ms);
+            self.appended(sequences, base_offset, timestamp, last_seen_ms);
+        }
+        for (id, mut entry) in before {
+            entry.batches.retain(|batch| batch.base_offset < start_offset);
+            if !entry.batches.is_empty() {
+                self.producers.entry(id).or_insert(entry);
+            }
+        }
+    }
+
+    /// Forgets everyone.
+    pub(crate) fn clear(&mut self) {
+        self.producers.clear();
     }
 }
 
@@ -150,5 +176,31 @@ mod tests {
         state.appended(&batch(0, i32::MAX - 1, i32::MAX), 0, 0, 0);
         assert_eq!(state.judge(&batch(0, 0, 0)), Ok(Verdict::Append));
         assert_eq!(state.judge(&batch(0, 1, 1)), Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
+    }
+
+    #[test]
+    fn a_silent_producer_is_forgotten_and_may_go_on_anywhere() {
+        let mut state = ProducerState::default();
+        state.appended(&batch(0, 0, 4), 0, 0, 1000);
+        state.expire(9, 1999, 1000);
+        assert_eq!(state.judge(&batch(0, 7, 7)), Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
+        state.expire(9, 2000, 1000);
+        assert_eq!(state.judge(&batch(0, 7, 7)), Ok(Verdict::Append));
+    }
+
+    #[test]
+    fn a_cut_log_says_what_is_known() {
+        let mut state = ProducerState::default();
+        for n in 0..4 {
+            state.appended(&batch(0, n, n), i64::from(n), 0, 0);
+        }
+        let left = [batch(0, 1, 1), batch(0, 2, 2)];
+        state.rebuild(1, left.iter().zip(1..).map(|(sequences, base)| (sequences, base, 0)));
+        assert_eq!(state.judge(&batch(0, 3, 3)), Ok(Verdict::Append));
+        state.rebuild(3, std::iter::empty());
+        assert_eq!(state.judge(&batch(0, 3, 3)), Ok(Verdict::Append), "retention does not forget");
+        assert_eq!(state.judge(&batch(0, 4, 4)), Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
+        state.rebuild(0, std::iter::empty());
+        assert_eq!(state.judge(&batch(0, 9, 9)), Ok(Verdict::Append));
     }
 }

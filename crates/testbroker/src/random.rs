@@ -1,8 +1,8 @@
-//! A seeded generator for ids. Same seed, same ids; nothing here is secret.
+//! A seeded generator for ids and for the chances of faults. Same seed, same values; nothing here is secret.
 
 use ottla_protocol::types::Uuid;
 
-/// SplitMix64: small, and good enough for ids that must only differ.
+/// SplitMix64: small, and good enough for ids that must only differ and for dice.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
@@ -17,6 +17,12 @@ impl Random {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
+    }
+
+    /// A number from 0 up to 1, without 1.
+    pub(crate) fn unit(&mut self) -> f64 {
+        // As many bits as a double has for its digits.
+        (self.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// A version 4 UUID. As Kafka's, its text never starts with a dash, which command lines take for an option.

@@ -25,6 +25,9 @@ pub(crate) enum Output {
     Send(FrameBuf),
     Proceed,
     Close(CloseReason),
+    /// Send these bytes and close the connection.
+    Cut(Bytes),
+    Mute,
 }
 
 /// What all tasks of a server share.
@@ -88,12 +91,17 @@ impl Shared {
         result
     }
 
-    fn connect(&self, node: NodeId, client_host: &str) -> (ConnectionId, mpsc::UnboundedReceiver<Output>) {
+    /// `None`: the node is down.
+    fn connect(
+        &self,
+        node: NodeId,
+        client_host: &str,
+    ) -> Option<(ConnectionId, mpsc::UnboundedReceiver<Output>)> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut state = self.lock();
-        let id = state.cluster.connect(node, client_host);
+        let id = state.cluster.connect(node, client_host)?;
         state.outputs.insert(id, sender);
-        (id, receiver)
+        Some((id, receiver))
     }
 
     fn disconnect(&self, connection: ConnectionId) {
@@ -131,6 +139,8 @@ impl State {
                 Action::Respond(connection, frame) => (connection, Output::Send(frame)),
                 Action::Proceed(connection) => (connection, Output::Proceed),
                 Action::Close(connection, reason) => (connection, Output::Close(reason)),
+                Action::Cut(connection, bytes) => (connection, Output::Cut(bytes)),
+                Action::Mute(connection) => (connection, Output::Mute),
             };
             if let Some(sender) = self.outputs.get(&connection) {
                 // Without a receiver the connection is ending already.

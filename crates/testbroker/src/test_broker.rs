@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 
 use crate::cluster::Cluster;
+use crate::faults::{Faults, Place};
 use crate::log::MAX_DECOMPRESSED_BYTES;
 use crate::now::Now;
 use crate::server::{Lifeline, Shared, serve};
@@ -100,11 +101,11 @@ impl TestBroker {
         })
     }
 
-    /// All records of a partition, from its log start offset; `None` if there is no such partition.
+    /// All records of a partition's leader, committed or not, from its log start offset; `None` if there is no such partition.
     pub fn records(&self, topic: &str, partition: i32) -> Option<Vec<StoredRecord>> {
         let batches: Vec<Bytes> = self.shared.with(|cluster, _| {
             let partition = cluster.topics.named(topic)?.partition(partition)?;
-            Some(partition.log.batches().cloned().collect())
+            Some(partition.best_replica()?.log.batches().map(|batch| batch.bytes.clone()).collect())
         })?;
         let mut records = Vec::new();
         for batch in batches {
@@ -116,6 +117,11 @@ impl TestBroker {
             records.extend(batch.iter().map_while(Result::ok).map(|record| StoredRecord::from(&record)));
         }
         Some(records)
+    }
+
+    /// The faults that requests meet with.
+    pub fn faults(&self) -> Faults<'_> {
+        Faults::new(Place::Server(&self.shared))
     }
 
     /// Does something with the cluster itself, at the present of its clock.

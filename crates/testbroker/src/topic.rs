@@ -26,6 +26,11 @@ impl Topic {
         self.partitions.get(usize::try_from(index).ok()?)
     }
 
+    /// The ids of its partitions.
+    pub(crate) fn partition_ids(&self) -> impl Iterator<Item = (Uuid, i32)> + '_ {
+        (0..).zip(&self.partitions).map(|(index, _)| (self.id, index))
+    }
+
     /// A partition to change, with the topic's config.
     pub(crate) fn partition_mut(&mut self, index: i32) -> Option<(&TopicConfig, &mut Partition)> {
         let partition = self.partitions.get_mut(usize::try_from(index).ok()?)?;
@@ -100,12 +105,47 @@ impl Topics {
         self.by_id.get_mut(id)
     }
 
+    /// The name of what a request asks for; `None` for an id that is not known.
+    pub(crate) fn name_of(&self, key: &TopicKey) -> Option<TopicName> {
+        match key {
+            TopicKey::Name(name) => Some(name.clone()),
+            TopicKey::Id(id) => self.by_id.get(id).map(|topic| topic.name.clone()),
+        }
+    }
+
     pub(crate) fn named(&self, name: &str) -> Option<&Topic> {
         self.by_id.get(self.ids.get(name)?)
     }
 
     pub(crate) fn with_id(&self, id: Uuid) -> Option<&Topic> {
         self.by_id.get(&id)
+    }
+
+    /// A partition by its topic's id and its index.
+    pub(crate) fn partition(&self, (topic, index): (Uuid, i32)) -> Option<&Partition> {
+        self.by_id.get(&topic)?.partition(index)
+    }
+
+    /// A partition to change.
+    pub(crate) fn partition_mut(&mut self, (topic, index): (Uuid, i32)) -> Option<&mut Partition> {
+        self.by_id.get_mut(&topic)?.partition_mut(index).map(|(_, partition)| partition)
+    }
+
+    /// The partitions of which this is true.
+    pub(crate) fn partitions_where(&self, holds: impl Fn(&Partition) -> bool) -> Vec<(Uuid, i32)> {
+        let of_topic = |topic: &Topic| {
+            let found = (0..).zip(&topic.partitions).filter(|(_, partition)| holds(partition));
+            found.map(|(index, _)| (topic.id, index)).collect::<Vec<_>>()
+        };
+        self.by_id.values().flat_map(of_topic).collect()
+    }
+
+    /// Adds partitions to a topic.
+    pub(crate) fn extend(&mut self, id: Uuid, partitions: Vec<Partition>) {
+        if let Some(topic) = self.by_id.get_mut(&id) {
+            self.partition_count += partitions.len();
+            topic.partitions.extend(partitions);
+        }
     }
 
     /// In the order of their names.

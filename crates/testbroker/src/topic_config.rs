@@ -76,12 +76,21 @@ pub(crate) struct TopicConfig {
     pub(crate) max_message_bytes: usize,
     pub(crate) log_append_time: bool,
     pub(crate) compact: bool,
+    /// Whether old records may be deleted.
+    pub(crate) delete: bool,
     /// How far in the past a record's timestamp may lie, in milliseconds.
     pub(crate) timestamp_before_max_ms: i64,
     /// How far in the future, in milliseconds (one hour since Kafka 4.0, KIP-1030).
     pub(crate) timestamp_after_max_ms: i64,
     /// Bytes of a partition's log beyond which its oldest batches go; `None`: never.
     pub(crate) retention_bytes: Option<u64>,
+    /// The age in milliseconds beyond which a batch goes; `None`: never. Kafka's default of seven days is not applied:
+    /// a test's records may carry any timestamp.
+    pub(crate) retention_ms: Option<i64>,
+    /// Replicas that must be in sync for acks -1.
+    pub(crate) min_insync_replicas: usize,
+    /// Whether a replica that lacks committed records may lead, if no other is left; `None`: as the cluster's setting.
+    pub(crate) unclean_leader_election: Option<bool>,
 }
 
 impl TopicConfig {
@@ -92,9 +101,13 @@ impl TopicConfig {
             max_message_bytes: message_max_bytes,
             log_append_time: false,
             compact: false,
+            delete: true,
             timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: 3_600_000,
             retention_bytes: None,
+            retention_ms: None,
+            min_insync_replicas: 1,
+            unclean_leader_election: None,
         }
     }
 
@@ -116,6 +129,7 @@ impl TopicConfig {
                     return Err(invalid());
                 }
                 self.compact = value.contains("compact");
+                self.delete = value.contains("delete");
             }
             "message.timestamp.type" => {
                 self.log_append_time = match value.as_str() {
@@ -133,6 +147,12 @@ impl TopicConfig {
             }
             // Below zero: without a bound.
             "retention.bytes" => self.retention_bytes = value.parse::<u64>().ok(),
+            "retention.ms" => self.retention_ms = value.parse().ok().filter(|ms| *ms >= 0),
+            "min.insync.replicas" => {
+                let at_least = value.parse::<usize>().ok().filter(|replicas| *replicas > 0);
+                self.min_insync_replicas = at_least.ok_or_else(invalid)?;
+            }
+            "unclean.leader.election.enable" => self.unclean_leader_election = Some(*value == "true"),
             _ => {}
         }
         self.set.insert(key.name, value.detach());

@@ -4,7 +4,10 @@ use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::types::{NodeId, TopicName, Uuid};
 
 use crate::cluster::Cluster;
+use crate::faults::FAULT_MESSAGE;
+use crate::journal::JournalEvent;
 use crate::partition::Partition;
+use crate::partition_state::PartitionState;
 use crate::topic::{Topic, check_name};
 use crate::topic_config::TopicConfig;
 
@@ -18,6 +21,12 @@ const MAX_PARTITIONS: usize = 200_000;
 pub(crate) struct TopicError {
     pub(crate) error: ErrorCode,
     pub(crate) message: String,
+}
+
+impl From<ErrorCode> for TopicError {
+    fn from(error: ErrorCode) -> Self {
+        Self::new(error, FAULT_MESSAGE)
+    }
 }
 
 impl TopicError {
@@ -61,26 +70,22 @@ impl Cluster {
             Ok(factor) => factor,
             Err(_) => usize::try_from(self.settings.default_replication_factor).unwrap_or(1),
         };
-        if factor > self.nodes.len() {
+        let nodes: Vec<NodeId> = self.brokers.current().iter().copied().collect();
+        if factor > nodes.len() {
             let message = format!(
                 "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} \
                  cannot be reached because only {} broker(s) are registered.",
-                self.nodes.len()
+                nodes.len()
             );
             return Err(TopicError::new(ErrorCode::INVALID_REPLICATION_FACTOR, message));
         }
         self.check_partition_count(partitions)?;
-        let nodes: Vec<NodeId> = self.nodes.keys().copied().collect();
         // The first leader moves on with every topic, so that topics of one partition are spread too.
         let first = self.topics.created;
         let replicas = (0..partitions as usize)
             .map(|partition| (0..factor).map(|n| nodes[(first + partition + n) % nodes.len()]).collect())
             .collect();
-        Ok(NewTopic {
-            name: name.detach(),
-            config: TopicConfig::new(self.settings.message_max_bytes),
-            replicas,
-        })
+        Ok(NewTopic { name: name.detach(), config: self.default_config(), replicas })
     }
 
     /// A topic whose replicas the client chose.
@@ -90,9 +95,15 @@ impl Cluster {
         replicas: Vec<Vec<NodeId>>,
     ) -> Result<NewTopic, TopicError> {
         self.check_new_name(name)?;
-        let invalid = |message: String| TopicError::new(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message);
         self.check_partition_count(i32::try_from(replicas.len()).unwrap_or(i32::MAX))?;
-        for nodes in &replicas {
+        self.check_assignment(&replicas)?;
+        let config = self.default_config();
+        Ok(NewTopic { name: name.detach(), config, replicas })
+    }
+
+    fn check_assignment(&self, replicas: &[Vec<NodeId>]) -> Result<(), TopicError> {
+        let invalid = |message: String| TopicError::new(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message);
+        for nodes in replicas {
             if nodes.is_empty() {
                 return Err(invalid(
                     "The manual partition assignment includes an empty replica list.".into(),
@@ -108,27 +119,105 @@ impl Cluster {
             if seen.windows(2).any(|pair| pair[0] == pair[1]) {
                 return Err(invalid("The manual partition assignment includes a broker twice.".into()));
             }
+            if !nodes.iter().any(|node| self.brokers.current().contains(node)) {
+                return Err(invalid("All brokers of the manual partition assignment are fenced.".into()));
+            }
         }
-        let config = TopicConfig::new(self.settings.message_max_bytes);
-        Ok(NewTopic { name: name.detach(), config, replicas })
+        Ok(())
+    }
+
+    /// More partitions for a topic, up to `count`, on the nodes of `assignments` or in turn.
+    pub(crate) fn plan_partitions(
+        &self,
+        topic: &Topic,
+        count: i32,
+        assignments: Option<Vec<Vec<NodeId>>>,
+    ) -> Result<Vec<Vec<NodeId>>, TopicError> {
+        let existing = topic.partitions.len();
+        let wanted = usize::try_from(count).unwrap_or(0);
+        if wanted <= existing {
+            let message =
+                format!("The topic currently has {existing} partition(s); {count} would not be an increase.");
+            return Err(TopicError::new(ErrorCode::INVALID_PARTITIONS, message));
+        }
+        let more = wanted - existing;
+        self.check_partition_count(i32::try_from(more).unwrap_or(i32::MAX))?;
+        if let Some(assignments) = assignments {
+            if assignments.len() != more {
+                let message = format!(
+                    "Attempted to add {more} additional partition(s), but only {} assignment(s) were specified.",
+                    assignments.len()
+                );
+                return Err(TopicError::new(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message));
+            }
+            self.check_assignment(&assignments)?;
+            return Ok(assignments);
+        }
+        let factor = topic.partitions.first().map_or(1, |partition| partition.state().replicas.len());
+        let nodes: Vec<NodeId> = self.brokers.current().iter().copied().collect();
+        if factor > nodes.len() {
+            let message = format!("Unable to replicate the partition {factor} time(s).");
+            return Err(TopicError::new(ErrorCode::INVALID_REPLICATION_FACTOR, message));
+        }
+        // They go on in the turn that the topic's first partitions began.
+        let first = topic.partitions.first().and_then(|partition| partition.state().replicas.first());
+        let first = first.and_then(|node| nodes.iter().position(|other| other == node)).unwrap_or(0);
+        let placed = |index: usize| (0..factor).map(|n| nodes[(first + index + n) % nodes.len()]).collect();
+        Ok((existing..wanted).map(placed).collect())
+    }
+
+    /// Adds planned partitions to a topic.
+    pub(crate) fn add_partitions(&mut self, id: Uuid, replicas: Vec<Vec<NodeId>>) {
+        let Some(topic) = self.topics.with_id(id) else { return };
+        let min_insync_replicas = topic.config.min_insync_replicas;
+        let partitions = replicas.into_iter().map(|nodes| self.new_partition(nodes, min_insync_replicas));
+        let partitions = partitions.collect();
+        self.topics.extend(id, partitions);
+    }
+
+    fn default_config(&self) -> TopicConfig {
+        let mut config = TopicConfig::new(self.settings.message_max_bytes);
+        config.min_insync_replicas = self.settings.min_insync_replicas;
+        config
+    }
+
+    fn new_partition(&self, replicas: Vec<NodeId>, min_insync_replicas: usize) -> Partition {
+        let alive = self.brokers.current();
+        let state = PartitionState::new(replicas, |node| alive.contains(&node));
+        let mut partition = Partition::new(state.clone(), min_insync_replicas);
+        for node in state.replicas {
+            partition.assume_role(node, self.now.instant);
+        }
+        partition
     }
 
     /// Makes a planned topic.
     pub(crate) fn add_topic(&mut self, topic: NewTopic) -> Uuid {
         let id = self.random.uuid();
-        let partitions = topic.replicas.into_iter().map(Partition::new).collect();
-        self.topics.insert(Topic { id, name: topic.name, config: topic.config, partitions });
+        let min_insync_replicas = topic.config.min_insync_replicas;
+        let partitions =
+            topic.replicas.into_iter().map(|nodes| self.new_partition(nodes, min_insync_replicas));
+        let partitions = partitions.collect();
+        let topic = Topic { id, name: topic.name, config: topic.config, partitions };
+        self.replication.dirty.extend(topic.partition_ids());
+        self.note(|_| JournalEvent::TopicCreated {
+            topic_id: id,
+            topic: topic.name.to_string(),
+            partitions: topic.partitions.len(),
+        });
+        self.topics.insert(topic);
         id
     }
 
     /// Deletes a topic with what groups committed for it; those who wait for its records are answered.
-    pub(crate) fn delete_topic(&mut self, id: Uuid) -> bool {
+    pub(crate) fn remove_topic(&mut self, id: Uuid) -> bool {
         let Some(topic) = self.topics.remove(id) else { return false };
         for (index, partition) in topic.partitions.iter().enumerate() {
-            self.log_bytes -= partition.log.size_bytes();
+            self.log_bytes = self.log_bytes.saturating_sub(partition.counted_bytes());
             self.touched.insert((id, index as i32));
         }
         self.groups.forget_topic(&topic.name);
+        self.note(|_| JournalEvent::TopicDeleted { topic_id: id, topic: topic.name.to_string() });
         true
     }
 

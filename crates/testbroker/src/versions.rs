@@ -25,9 +25,11 @@ pub(crate) static SERVED: &[(ApiKey, VersionRange)] = &[
     (ApiKey::API_VERSIONS, api::api_versions::VERSIONS),
     (ApiKey::CREATE_TOPICS, api::create_topics::VERSIONS),
     (ApiKey::DELETE_TOPICS, api::delete_topics::VERSIONS),
+    (ApiKey::DELETE_RECORDS, api::delete_records::VERSIONS),
     (ApiKey::INIT_PRODUCER_ID, api::init_producer_id::VERSIONS),
     (ApiKey::OFFSET_FOR_LEADER_EPOCH, api::offset_for_leader_epoch::VERSIONS),
     (ApiKey::DESCRIBE_CONFIGS, api::describe_configs::VERSIONS),
+    (ApiKey::CREATE_PARTITIONS, api::create_partitions::VERSIONS),
     (ApiKey::DELETE_GROUPS, api::delete_groups::VERSIONS),
     (ApiKey::DESCRIBE_CLUSTER, api::describe_cluster::VERSIONS),
 ];

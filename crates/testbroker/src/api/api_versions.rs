@@ -7,6 +7,8 @@ use ottla_protocol::messages::api_versions_request::ApiVersionsRequest;
 use ottla_protocol::messages::api_versions_response::{ApiVersion, ApiVersionsResponse};
 
 use crate::cluster::{Answer, Call, Cluster};
+use crate::faults::At;
+use crate::subject::About;
 use crate::versions;
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 4);
@@ -14,12 +16,22 @@ pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 4);
 /// The first version with the client's name (KIP-511).
 const FIRST_VERSION_WITH_CLIENT: i16 = 3;
 
+impl About for ApiVersionsRequest {}
+
 pub(crate) fn handle(
     cluster: &mut Cluster,
     call: &Call,
     request: ApiVersionsRequest,
 ) -> Answer<ApiVersionsResponse> {
     let mut response = ApiVersionsResponse::default();
+    if let Err(error) = call.fault_of_read(At::default()) {
+        if error == ErrorCode::UNSUPPORTED_VERSION {
+            refuse(cluster, call);
+            return Answer::Later;
+        }
+        response.error_code = error.0;
+        return Answer::Now(response);
+    }
     let names = [&request.client_software_name, &request.client_software_version];
     if call.version >= FIRST_VERSION_WITH_CLIENT && !names.into_iter().all(|name| is_software_name(name)) {
         response.error_code = ErrorCode::INVALID_REQUEST.0;

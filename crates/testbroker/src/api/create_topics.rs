@@ -12,13 +12,21 @@ use ottla_protocol::types::{NodeId, TopicName};
 
 use crate::api::describe_configs;
 use crate::cluster::{Answer, Call, Cluster};
+use crate::faults::At;
+use crate::subject::{About, Part};
 use crate::topic_creation::{NewTopic, TopicError};
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(2, 7);
 
+impl About for CreateTopicsRequest {
+    fn parts(&self, _cluster: &Cluster, _call: &Call) -> Vec<Part> {
+        self.topics.iter().map(|topic| Part::topic(&topic.name)).collect()
+    }
+}
+
 pub(crate) fn handle(
     cluster: &mut Cluster,
-    _call: &Call,
+    call: &Call,
     request: CreateTopicsRequest,
 ) -> Answer<CreateTopicsResponse> {
     let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
@@ -33,12 +41,23 @@ pub(crate) fn handle(
         response.topics.push(refuse(name, error));
     }
     for topic in request.topics.iter().filter(|topic| !twice.contains(&topic.name)) {
-        response.topics.push(match plan(cluster, topic) {
-            Ok(plan) => create(cluster, plan, request.validate_only),
-            Err(error) => refuse(&topic.name, error),
-        });
+        let result = try_create(cluster, call, topic, request.validate_only);
+        response.topics.push(result.unwrap_or_else(|error| refuse(&topic.name, error)));
     }
     Answer::Now(response)
+}
+
+fn try_create(
+    cluster: &mut Cluster,
+    call: &Call,
+    topic: &CreatableTopic,
+    validate_only: bool,
+) -> Result<CreatableTopicResult, TopicError> {
+    call.fault(At::topic(&topic.name))?;
+    let plan = plan(cluster, topic)?;
+    let result = create(cluster, plan, validate_only);
+    call.fault_after(At::topic(&topic.name))?;
+    Ok(result)
 }
 
 fn plan(cluster: &Cluster, topic: &CreatableTopic) -> Result<NewTopic, TopicError> {

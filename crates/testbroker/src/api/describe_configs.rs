@@ -8,11 +8,13 @@ use ottla_protocol::messages::describe_configs_request::{DescribeConfigsRequest,
 use ottla_protocol::messages::describe_configs_response::{
     DescribeConfigsResourceResult, DescribeConfigsResponse, DescribeConfigsResult, DescribeConfigsSynonym,
 };
-use ottla_protocol::types::{NodeId, Str};
+use ottla_protocol::types::{NodeId, Str, TopicName};
 
 use crate::api::distinct::distinct;
 use crate::cluster::{Answer, Call, Cluster};
 use crate::config::Settings;
+use crate::faults::{At, FAULT_MESSAGE};
+use crate::subject::{About, Part};
 use crate::topic_config::{ConfigType, TOPIC_CONFIG_KEYS, TopicConfig};
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(1, 4);
@@ -34,6 +36,12 @@ pub(crate) struct Shown {
     config_type: ConfigType,
 }
 
+impl About for DescribeConfigsRequest {
+    fn parts(&self, _cluster: &Cluster, _call: &Call) -> Vec<Part> {
+        self.resources.iter().map(part).collect()
+    }
+}
+
 pub(crate) fn handle(
     cluster: &mut Cluster,
     call: &Call,
@@ -43,7 +51,11 @@ pub(crate) fn handle(
     let resources = distinct(request.resources, |one| (one.resource_type, one.resource_name.clone()));
     for resource in resources {
         let mut result = DescribeConfigsResult::default();
-        match shown(cluster, call.node, &resource) {
+        let injected = call.fault_of_read(At::from(&part(&resource)));
+        let shown = injected
+            .map_err(|error| (error, FAULT_MESSAGE))
+            .and_then(|()| shown(cluster, call.node, &resource));
+        match shown {
             Ok(configs) => {
                 let keys = resource.configuration_keys.as_deref();
                 let is_wanted =
@@ -63,6 +75,13 @@ pub(crate) fn handle(
         response.results.push(result);
     }
     Answer::Now(response)
+}
+
+fn part(resource: &DescribeConfigsResource) -> Part {
+    match resource.resource_type {
+        TOPIC => Part::topic(&TopicName::from(resource.resource_name.as_str())),
+        _ => Part::default(),
+    }
 }
 
 /// All configs of a topic.

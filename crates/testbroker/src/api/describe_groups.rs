@@ -10,7 +10,9 @@ use ottla_protocol::types::GroupId;
 
 use crate::api::distinct::distinct;
 use crate::cluster::{Answer, Call, Cluster};
+use crate::faults::At;
 use crate::group::{Group, GroupState};
+use crate::subject::{About, Part};
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 6);
 
@@ -19,6 +21,12 @@ const FIRST_VERSION_WITH_NOT_FOUND: i16 = 6;
 /// What anyone may do with a group where nobody checks: READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS.
 const GROUP_OPERATIONS: i32 = 0b1101_0100_1000;
 
+impl About for DescribeGroupsRequest {
+    fn parts(&self, _cluster: &Cluster, _call: &Call) -> Vec<Part> {
+        self.groups.iter().map(Part::group).collect()
+    }
+}
+
 pub(crate) fn handle(
     cluster: &mut Cluster,
     call: &Call,
@@ -26,7 +34,8 @@ pub(crate) fn handle(
 ) -> Answer<DescribeGroupsResponse> {
     let mut response = DescribeGroupsResponse::default();
     for id in distinct(request.groups, GroupId::clone) {
-        let mut described = match (cluster.check_group(call.node, &id), cluster.groups.find(&id)) {
+        let checked = call.fault_of_read(At::group(&id)).and_then(|()| cluster.check_group(call.node, &id));
+        let mut described = match (checked, cluster.groups.find(&id)) {
             (Err(error), _) => refuse(error),
             (Ok(()), Some(group)) => describe(group),
             (Ok(()), None) if call.version >= FIRST_VERSION_WITH_NOT_FOUND => not_found(&id),

@@ -6,9 +6,22 @@ use ottla_protocol::messages::heartbeat_request::HeartbeatRequest;
 use ottla_protocol::messages::heartbeat_response::HeartbeatResponse;
 
 use crate::cluster::{Answer, Call, Cluster};
+use crate::faults::At;
 use crate::group::{Identity, MemberId};
+use crate::journal::RequestSummary;
+use crate::subject::{About, Part};
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 4);
+
+impl About for HeartbeatRequest {
+    fn parts(&self, _cluster: &Cluster, _call: &Call) -> Vec<Part> {
+        vec![Part::group(&self.group_id)]
+    }
+
+    fn summary(&self) -> RequestSummary {
+        RequestSummary::member(&self.group_id, &self.member_id, Some(self.generation_id))
+    }
+}
 
 pub(crate) fn handle(
     cluster: &mut Cluster,
@@ -16,10 +29,12 @@ pub(crate) fn handle(
     request: HeartbeatRequest,
 ) -> Answer<HeartbeatResponse> {
     let sender = Identity { member_id: MemberId(request.member_id), instance_id: request.group_instance_id };
-    let checked = cluster.check_group(call.node, &request.group_id);
+    let at = At::group(&request.group_id);
+    let checked = call.fault(at).and_then(|()| cluster.check_group(call.node, &request.group_id));
     let result = checked.and_then(|()| {
         let group = cluster.groups.find_mut(&request.group_id).ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
-        group.heartbeat(call.now.instant, &sender, request.generation_id)
+        group.heartbeat(call.now.instant, &sender, request.generation_id)?;
+        call.fault_after(at)
     });
     cluster.settle_group(&request.group_id);
     let mut response = HeartbeatResponse::default();

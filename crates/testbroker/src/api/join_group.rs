@@ -7,9 +7,14 @@ use ottla_protocol::message::VersionRange;
 use ottla_protocol::messages::join_group_request::JoinGroupRequest;
 use ottla_protocol::messages::join_group_response::JoinGroupResponse;
 
+use crate::faults::{At, When};
+use crate::subject::{About, Part};
+use ottla_protocol::types::GroupId;
+
 use crate::cluster::{Answer, Call, Cluster};
 use crate::connection::RequestId;
 use crate::group::{Identity, Joining, MAX_MEMBER_BYTES, MemberId, Protocol};
+use crate::journal::RequestSummary;
 use crate::now::millis;
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 9);
@@ -23,6 +28,16 @@ const FIRST_VERSION_WITH_SKIP: i16 = 9;
 /// Of no time at all a group could not let go.
 const MIN_REBALANCE_TIMEOUT: Duration = Duration::from_millis(1);
 
+impl About for JoinGroupRequest {
+    fn parts(&self, _cluster: &Cluster, _call: &Call) -> Vec<Part> {
+        vec![Part::group(&self.group_id)]
+    }
+
+    fn summary(&self) -> RequestSummary {
+        RequestSummary::member(&self.group_id, &self.member_id, None)
+    }
+}
+
 pub(crate) fn handle(
     cluster: &mut Cluster,
     call: &Call,
@@ -30,7 +45,7 @@ pub(crate) fn handle(
 ) -> Answer<JoinGroupResponse> {
     let group_id = request.group_id.clone();
     if let Err(error) = check(cluster, call, &request) {
-        reply(cluster, call.id, crate::group::join_refusal(MemberId(request.member_id), error));
+        reply(cluster, &group_id, call.id, crate::group::join_refusal(MemberId(request.member_id), error));
         return Answer::Later;
     }
     let session_timeout = millis(request.session_timeout_ms);
@@ -59,7 +74,7 @@ pub(crate) fn handle(
     match group {
         Ok(group) => group.join(call.now.instant, &cluster.settings, &mut cluster.random, joining),
         Err(error) => {
-            reply(cluster, call.id, crate::group::join_refusal(joining.identity.member_id, error));
+            reply(cluster, &group_id, call.id, crate::group::join_refusal(joining.identity.member_id, error));
         }
     }
     cluster.settle_group(&group_id);
@@ -67,8 +82,17 @@ pub(crate) fn handle(
 }
 
 /// Sends an answer in the form its version needs.
-pub(crate) fn reply(cluster: &mut Cluster, request: RequestId, mut response: JoinGroupResponse) {
+pub(crate) fn reply(
+    cluster: &mut Cluster,
+    group: &GroupId,
+    request: RequestId,
+    mut response: JoinGroupResponse,
+) {
     let Some(version) = cluster.version_of(request) else { return };
+    let fate = cluster.fate_of(request);
+    if let Some(error) = fate.and_then(|fate| fate.error(When::AfterApply, At::group(group))) {
+        response = crate::group::join_refusal(MemberId(response.member_id), error);
+    }
     if version < FIRST_VERSION_WITH_NULL_PROTOCOL && response.protocol_name.is_none() {
         response.protocol_name = Some("".into());
     }
@@ -76,6 +100,7 @@ pub(crate) fn reply(cluster: &mut Cluster, request: RequestId, mut response: Joi
 }
 
 fn check(cluster: &Cluster, call: &Call, request: &JoinGroupRequest) -> Result<(), ErrorCode> {
+    call.fault(At::group(&request.group_id))?;
     cluster.check_group(call.node, &request.group_id)?;
     let settings = &cluster.settings;
     let session_timeout = millis(request.session_timeout_ms);

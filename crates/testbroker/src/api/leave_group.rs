@@ -6,12 +6,25 @@ use ottla_protocol::messages::leave_group_request::{LeaveGroupRequest, MemberIde
 use ottla_protocol::messages::leave_group_response::{LeaveGroupResponse, MemberResponse};
 
 use crate::cluster::{Answer, Call, Cluster};
+use crate::faults::At;
 use crate::group::{Leaving, MemberId};
+use crate::journal::RequestSummary;
+use crate::subject::{About, Part};
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 5);
 
 /// The first version that can name several members.
 const FIRST_VERSION_BATCHED: i16 = 3;
+
+impl About for LeaveGroupRequest {
+    fn parts(&self, _cluster: &Cluster, _call: &Call) -> Vec<Part> {
+        vec![Part::group(&self.group_id)]
+    }
+
+    fn summary(&self) -> RequestSummary {
+        RequestSummary::member(&self.group_id, &self.member_id, None)
+    }
+}
 
 pub(crate) fn handle(
     cluster: &mut Cluster,
@@ -19,7 +32,8 @@ pub(crate) fn handle(
     mut request: LeaveGroupRequest,
 ) -> Answer<LeaveGroupResponse> {
     let mut response = LeaveGroupResponse::default();
-    if let Err(error) = cluster.check_group(call.node, &request.group_id) {
+    let injected = call.fault(At::group(&request.group_id));
+    if let Err(error) = injected.and_then(|()| cluster.check_group(call.node, &request.group_id)) {
         response.error_code = error.0;
         return Answer::Now(response);
     }
@@ -47,5 +61,9 @@ pub(crate) fn handle(
         response.members.push(row);
     }
     cluster.settle_group(&request.group_id);
+    if let Err(error) = call.fault_after(At::group(&request.group_id)) {
+        response.error_code = error.0;
+        response.members.clear();
+    }
     Answer::Now(response)
 }

@@ -1,4 +1,4 @@
-//! Metadata, v0 to v13.
+//! Metadata, v0 to v13: leaders and live brokers as the node that is asked has heard of them.
 //!
 //! A topic that is made on the way is answered at once; Kafka answers UNKNOWN_TOPIC_OR_PARTITION or
 //! LEADER_NOT_AVAILABLE until its leaders are elected.
@@ -13,6 +13,9 @@ use ottla_protocol::types::{NodeIds, TopicName};
 
 use crate::api::distinct::distinct;
 use crate::cluster::{Answer, Call, Cluster};
+use crate::faults::At;
+use crate::partition_state::NO_LEADER;
+use crate::subject::{About, Part};
 use crate::topic::{Topic, check_name};
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 13);
@@ -26,13 +29,32 @@ const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 /// IDEMPOTENT_WRITE.
 pub(crate) const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 
+impl About for MetadataRequest {
+    fn parts(&self, cluster: &Cluster, call: &Call) -> Vec<Part> {
+        let topics: Vec<TopicName> = match &self.topics {
+            Some(topics) if !topics.is_empty() || call.version > 0 => {
+                topics.iter().filter_map(|asked| name_of(cluster, asked)).collect()
+            }
+            _ => cluster.topics.iter().map(|topic| topic.name.clone()).collect(),
+        };
+        let mut parts = Vec::new();
+        for name in &topics {
+            parts.push(Part::topic(name));
+            let partitions = cluster.topics.named(name).map_or(0, |topic| topic.partitions.len());
+            parts.extend((0..partitions as i32).map(|index| Part::partition(Some(name), index)));
+        }
+        parts
+    }
+}
+
 pub(crate) fn handle(
     cluster: &mut Cluster,
     call: &Call,
     request: MetadataRequest,
 ) -> Answer<MetadataResponse> {
     let mut response = MetadataResponse::default();
-    let brokers = cluster.nodes.values().map(|node| {
+    let alive = cluster.brokers.seen_by(call.node);
+    let brokers = cluster.nodes.values().filter(|node| alive.contains(&node.id)).map(|node| {
         let mut broker = MetadataResponseBroker::default();
         broker.node_id = node.id;
         broker.host = node.host.clone();
@@ -54,7 +76,7 @@ pub(crate) fn handle(
             let topics = distinct(topics, |topic| (topic.name.clone(), topic.topic_id));
             topics.iter().map(|topic| asked_for(cluster, call, topic, create, with_operations)).collect()
         }
-        _ => cluster.topics.iter().map(|topic| describe(topic, with_operations)).collect(),
+        _ => cluster.topics.iter().map(|topic| describe(cluster, call, topic, with_operations)).collect(),
     };
     Answer::Now(response)
 }
@@ -72,7 +94,7 @@ fn asked_for(
             return refuse(ErrorCode::INVALID_REQUEST, Some(TopicName::default()));
         }
         return match cluster.topics.with_id(asked.topic_id) {
-            Some(topic) => describe(topic, with_operations),
+            Some(topic) => describe(cluster, call, topic, with_operations),
             None => {
                 let mut unknown = refuse(ErrorCode::UNKNOWN_TOPIC_ID, None);
                 unknown.topic_id = asked.topic_id;
@@ -81,10 +103,13 @@ fn asked_for(
         };
     };
     if let Some(topic) = cluster.topics.named(name) {
-        return describe(topic, with_operations);
+        return describe(cluster, call, topic, with_operations);
     }
     if check_name(name).is_err() {
         return refuse(ErrorCode::INVALID_TOPIC_EXCEPTION, Some(name.clone()));
+    }
+    if let Err(error) = call.fault_of_read(At::topic(name)) {
+        return refuse(error, Some(name.clone()));
     }
     if !create {
         return refuse(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, Some(name.clone()));
@@ -93,7 +118,7 @@ fn asked_for(
         Ok(plan) => {
             let id = cluster.add_topic(plan);
             match cluster.topics.with_id(id) {
-                Some(topic) => describe(topic, with_operations),
+                Some(topic) => describe(cluster, call, topic, with_operations),
                 None => refuse(ErrorCode::UNKNOWN_SERVER_ERROR, Some(name.clone())),
             }
         }
@@ -101,7 +126,18 @@ fn asked_for(
     }
 }
 
-fn describe(topic: &Topic, with_operations: bool) -> MetadataResponseTopic {
+/// `None` for an id that is not known.
+fn name_of(cluster: &Cluster, asked: &MetadataRequestTopic) -> Option<TopicName> {
+    asked.name.clone().or_else(|| Some(cluster.topics.with_id(asked.topic_id)?.name.clone()))
+}
+
+fn describe(cluster: &Cluster, call: &Call, topic: &Topic, with_operations: bool) -> MetadataResponseTopic {
+    if let Err(error) = call.fault_of_read(At::topic(&topic.name)) {
+        let mut refused = refuse(error, Some(topic.name.clone()));
+        refused.topic_id = topic.id;
+        return refused;
+    }
+    let alive = cluster.brokers.seen_by(call.node);
     let mut described = MetadataResponseTopic::default();
     described.name = Some(topic.name.clone());
     described.topic_id = topic.id;
@@ -110,12 +146,23 @@ fn describe(topic: &Topic, with_operations: bool) -> MetadataResponseTopic {
         described.topic_authorized_operations = TOPIC_OPERATIONS;
     }
     let partitions = topic.partitions.iter().enumerate().map(|(index, partition)| {
+        let state = partition.seen_by(call.node);
         let mut described = MetadataResponsePartition::default();
         described.partition_index = index as i32;
-        described.leader_id = partition.leader;
-        described.leader_epoch = partition.leader_epoch;
-        described.replica_nodes = NodeIds::from(&partition.replicas[..]);
-        described.isr_nodes = NodeIds::from(&partition.isr[..]);
+        described.leader_id = state.leader;
+        described.leader_epoch = state.leader_epoch;
+        let injected = call.fault_of_read(At::partition(Some(&topic.name), index as i32)).err();
+        let leaderless = (!alive.contains(&state.leader)).then_some(ErrorCode::LEADER_NOT_AVAILABLE);
+        if let Some(error) = injected.or(leaderless) {
+            described.error_code = error.0;
+            if error == ErrorCode::LEADER_NOT_AVAILABLE {
+                described.leader_id = NO_LEADER;
+            }
+        }
+        described.replica_nodes = NodeIds::from(&state.replicas[..]);
+        described.isr_nodes = NodeIds::from(&state.isr[..]);
+        let offline = state.replicas.iter().copied().filter(|node| !alive.contains(node));
+        described.offline_replicas = NodeIds::from(&offline.collect::<Vec<_>>()[..]);
         described
     });
     described.partitions = partitions.collect();

@@ -2,15 +2,29 @@
 
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::message::VersionRange;
-use ottla_protocol::messages::offset_for_leader_epoch_request::OffsetForLeaderEpochRequest;
+use ottla_protocol::messages::offset_for_leader_epoch_request::{
+    OffsetForLeaderEpochRequest, OffsetForLeaderPartition, OffsetForLeaderTopic,
+};
 use ottla_protocol::messages::offset_for_leader_epoch_response::{
     EpochEndOffset, OffsetForLeaderEpochResponse, OffsetForLeaderTopicResult,
 };
 
 use crate::cluster::{Answer, Call, Cluster};
-use crate::partition::Partition;
+use crate::faults::At;
+use crate::subject::{About, Part};
 
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(2, 4);
+
+impl About for OffsetForLeaderEpochRequest {
+    fn parts(&self, _cluster: &Cluster, _call: &Call) -> Vec<Part> {
+        let of_topic = |topic: &OffsetForLeaderTopic| {
+            let part =
+                |asked: &OffsetForLeaderPartition| Part::partition(Some(&topic.topic), asked.partition);
+            topic.partitions.iter().map(part).collect::<Vec<_>>()
+        };
+        self.topics.iter().flat_map(of_topic).collect()
+    }
+}
 
 pub(crate) fn handle(
     cluster: &mut Cluster,
@@ -22,12 +36,16 @@ pub(crate) fn handle(
         let found = cluster.topics.named(&topic.topic);
         let mut answer = OffsetForLeaderTopicResult::default();
         for asked in &topic.partitions {
-            let result = found
+            let partition = found
                 .and_then(|topic| topic.partition(asked.partition))
-                .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+                .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+            let result = call
+                .fault_of_read(At::partition(Some(&topic.topic), asked.partition))
+                .and(partition)
                 .and_then(|partition| {
-                    partition.check_leader(call.node, asked.current_leader_epoch)?;
-                    Ok(end_of(partition, asked.leader_epoch))
+                    let replica = partition.led_by(call.node, asked.current_leader_epoch)?;
+                    // An epoch that the leader does not know ends nowhere.
+                    Ok(replica.end_of_epoch(asked.leader_epoch).unwrap_or((-1, -1)))
                 });
             let mut row = EpochEndOffset::default();
             row.partition = asked.partition;
@@ -44,15 +62,4 @@ pub(crate) fn handle(
         response.topics.push(answer);
     }
     Answer::Now(response)
-}
-
-fn end_of(partition: &Partition, leader_epoch: i32) -> (i32, i64) {
-    if leader_epoch == partition.leader_epoch {
-        return (leader_epoch, partition.log.end_offset());
-    }
-    if leader_epoch < 0 || leader_epoch > partition.leader_epoch {
-        return (-1, -1);
-    }
-    // An epoch from before the log's start: what is left begins there.
-    partition.log.end_of_epoch(leader_epoch).unwrap_or((leader_epoch, partition.log.start_offset()))
 }

@@ -184,6 +184,7 @@ impl Group {
             let mut answer = self.joined(&id, shown_leader);
             answer.skip_assignment = was_leader && can_skip_assignment;
             self.replies.push(Reply::Join(request, answer));
+            self.persist();
             return;
         }
         self.start_or_continue_rebalance(now, delay);

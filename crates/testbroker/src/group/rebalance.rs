@@ -102,6 +102,7 @@ impl Group {
         if self.members.is_empty() {
             self.protocol_name = None;
             self.transition(GroupState::Empty);
+            self.persist();
             return;
         }
         self.protocol_name = self.select_protocol();

@@ -56,6 +56,7 @@ impl Group {
                 }
             }
             self.transition(GroupState::Stable);
+            self.persist();
         }
         if self.state == GroupState::Stable {
             self.reply_waiting_syncs(now);

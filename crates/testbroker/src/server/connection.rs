@@ -30,7 +30,8 @@ pub(crate) async fn serve<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (id, outputs) = shared.connect(node, client_host);
+    // Dropping the stream is how a node that is down looks from outside, but for the accepted connection.
+    let Some((id, outputs)) = shared.connect(node, client_host) else { return };
     // Also when the task is cancelled.
     let _registered = Registered { shared: &shared, id };
     let mut session =
@@ -76,6 +77,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                     match self.output().await? {
                         Some(Output::Send(frame)) => self.send(frame).await?,
                         Some(Output::Proceed) => {}
+                        Some(Output::Cut(bytes)) => {
+                            self.stream.write_all(&bytes).await?;
+                            return self.stream.flush().await;
+                        }
+                        Some(Output::Mute) => return self.listen_in_vain().await,
                         Some(Output::Close(reason)) => return Err(io::Error::other(reason.to_string())),
                         None => return Ok(()),
                     }
@@ -107,6 +113,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         // The buffer grows with what has arrived, never with what a size in front of it claims.
         self.buffer.reserve(READ_CHUNK);
         self.at_end = self.stream.read_buf(&mut self.buffer).await? == 0;
+        Ok(())
+    }
+
+    /// Reads until the peer closes, and does nothing with what it reads.
+    async fn listen_in_vain(&mut self) -> io::Result<()> {
+        while !self.at_end {
+            self.buffer.clear();
+            self.read().await?;
+        }
         Ok(())
     }
 

@@ -3,19 +3,23 @@
 // Each test binary uses its own part of it.
 #![allow(dead_code)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash};
 use std::time::Duration;
 
 use bytes::Bytes;
 use ottla_protocol::compression::{Compression, Compressor};
 use ottla_protocol::frame::{FrameBuf, decode_response_header, encode_request};
 use ottla_protocol::message::{Message, Request, Response};
-use ottla_protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
+use ottla_protocol::messages::create_topics_request::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+};
 use ottla_protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
+use ottla_protocol::messages::find_coordinator_request::FindCoordinatorRequest;
 use ottla_protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use ottla_protocol::messages::produce_response::PartitionProduceResponse;
 use ottla_protocol::records::{BatchBuilder, NO_HEADERS, SealOptions};
-use ottla_protocol::types::NodeId;
+use ottla_protocol::types::{NodeId, NodeIds};
 use ottla_testbroker::{Action, CloseReason, Cluster, ClusterBuilder, ConnectionId, Instant, Now};
 
 /// The wall clock when a rig starts.
@@ -28,6 +32,10 @@ pub struct Rig {
     answers: BTreeMap<ConnectionId, Vec<Bytes>>,
     pub closed: BTreeMap<ConnectionId, CloseReason>,
     pub proceeded: usize,
+    pub cut: BTreeMap<ConnectionId, Bytes>,
+    pub muted: BTreeSet<ConnectionId>,
+    /// A hash over all actions so far, in their order.
+    pub trace: DefaultHasher,
 }
 
 /// A request whose answer is yet to come.
@@ -46,11 +54,14 @@ impl Rig {
             answers: BTreeMap::new(),
             closed: BTreeMap::new(),
             proceeded: 0,
+            cut: BTreeMap::new(),
+            muted: BTreeSet::new(),
+            trace: DefaultHasher::new(),
         }
     }
 
     pub fn connect(&mut self, node: i32) -> ConnectionId {
-        self.cluster.connect(NodeId(node), "/10.0.0.1")
+        self.cluster.connect(NodeId(node), "/10.0.0.1").expect("a node that is up")
     }
 
     pub fn frame<R: Request>(&mut self, version: i16, request: &R) -> (i32, Bytes) {
@@ -92,15 +103,45 @@ impl Rig {
         self.drain();
     }
 
+    /// Lets time pass, waking the cluster whenever it wants to be.
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(next) = self.cluster.next_timeout().filter(|next| *next <= end.instant) {
+            self.now = self.now + next.saturating_since(self.now.instant);
+            self.cluster.handle_timeout(self.now);
+            self.drain();
+        }
+        self.now = end;
+    }
+
+    /// Does something to the cluster itself.
+    pub fn control<R>(&mut self, act: impl FnOnce(&mut Cluster, Now) -> R) -> R {
+        let result = act(&mut self.cluster, self.now);
+        self.drain();
+        result
+    }
+
     pub fn drain(&mut self) {
         while let Some(action) = self.cluster.poll_action() {
             match action {
                 Action::Respond(connection, frame) => {
-                    self.answers.entry(connection).or_default().push(frame.into_bytes().slice(4..));
+                    let bytes = frame.into_bytes().slice(4..);
+                    (connection, &bytes).hash(&mut self.trace);
+                    self.answers.entry(connection).or_default().push(bytes);
                 }
-                Action::Proceed(_) => self.proceeded += 1,
+                Action::Proceed(connection) => {
+                    connection.hash(&mut self.trace);
+                    self.proceeded += 1;
+                }
                 Action::Close(connection, reason) => {
+                    (connection, reason.to_string()).hash(&mut self.trace);
                     self.closed.insert(connection, reason);
+                }
+                Action::Cut(connection, bytes) => {
+                    self.cut.insert(connection, bytes);
+                }
+                Action::Mute(connection) => {
+                    self.muted.insert(connection);
                 }
                 other => panic!("unknown action: {other:?}"),
             }
@@ -118,7 +159,43 @@ impl Rig {
         assert_eq!(response.topics[0].error_code, 0);
     }
 
+    /// Creates a topic with a replica on each of three nodes and these configs; with n partitions, the first one's are
+    /// on nodes 1, 2 and 3, the second one's on 2, 3 and 1.
+    pub fn create_replicated(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
+        let mut topic = CreatableTopic::default();
+        topic.name = name.into();
+        topic.num_partitions = -1;
+        topic.replication_factor = -1;
+        for index in 0..partitions {
+            let mut assignment = CreatableReplicaAssignment::default();
+            assignment.partition_index = index;
+            let nodes: Vec<NodeId> = (0..3).map(|n| NodeId((index + n) % 3 + 1)).collect();
+            assignment.broker_ids = NodeIds::from(&nodes[..]);
+            topic.assignments.push(assignment);
+        }
+        for (key, value) in configs {
+            let mut config = CreatableTopicConfig::default();
+            config.name = (*key).into();
+            config.value = Some((*value).into());
+            topic.configs.push(config);
+        }
+        let mut request = CreateTopicsRequest::default();
+        request.topics.push(topic);
+        let up = self.cluster.node_ids().find(|node| self.cluster.node_is_up(*node)).expect("a node");
+        let connection = self.connect(up.0);
+        let response = self.call(connection, 7, &request);
+        assert_eq!(response.topics[0].error_code, 0);
+    }
+
     /// Produces one batch with acks -1.
+    /// The node that coordinates a group.
+    pub fn coordinator(&mut self, group: &str) -> i32 {
+        let connection = self.connect(1);
+        let mut request = FindCoordinatorRequest::default();
+        request.key = group.into();
+        self.call(connection, 0, &request).node_id.0
+    }
+
     pub fn produce(
         &mut self,
         connection: ConnectionId,
