@@ -265,9 +265,9 @@ fn the_same_seed_walks_the_same_way() {
 #[test]
 fn where_losing_records_is_allowed_walks_find_losses() {
     let configs = [("unclean.leader.election.enable", "true"), ("min.insync.replicas", "1")];
-    let violations = (0..SEEDS).filter_map(|seed| Walk::new(Cluster::builder(), seed, &configs).run().err());
-    let lost = violations.filter(|violation| violation.contains("lost") || violation.contains("committed"));
-    assert!(lost.count() > 0);
+    let mut violations =
+        (0..SEEDS).filter_map(|seed| Walk::new(Cluster::builder(), seed, &configs).run().err());
+    assert!(violations.any(|violation| violation.contains("lost")));
 }
 
 #[test]

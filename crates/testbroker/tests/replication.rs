@@ -280,6 +280,7 @@ fn what_only_a_lost_leader_had_vanishes_and_readers_are_told() {
     assert_eq!(end_of_epoch(&mut rig, 2, 0), (0, 1));
     assert_eq!(end_of_epoch(&mut rig, 2, 1), (1, 2));
     assert_eq!(end_of_epoch(&mut rig, 2, 7), (-1, -1));
+    assert_eq!(end_of_epoch(&mut rig, 2, -1), (-1, -1));
     start(&mut rig, 1);
     rig.run_for(FETCH_DELAY * 10);
     assert_eq!(ends(&rig), [2, 2, 2]);
