@@ -1,10 +1,15 @@
 //! A Metadata response for 1,000 topics of 10 partitions with three replicas each.
 
+use std::hint::black_box;
+
+use bytes::Bytes;
 use kafka_protocol::messages as peer;
+use kafka_protocol::protocol::Decodable;
 use ottla_protocol::message::Message;
 use ottla_protocol::messages::metadata_response::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
+use ottla_protocol::streamed::decode_each;
 use ottla_protocol::types::{NodeId, Uuid};
 
 use crate::Case;
@@ -18,9 +23,28 @@ const PARTITIONS: i32 = 10;
 pub(crate) fn cases() -> Vec<Case> {
     let bytes = response().to_bytes(VERSION).expect("it can be written");
     vec![
+        read_streamed(&bytes),
         read::<MetadataResponse, peer::MetadataResponse>("Metadata v12, 1000 x 10: read", &bytes, VERSION),
         write::<MetadataResponse, peer::MetadataResponse>("Metadata v12, 1000 x 10: write", &bytes, VERSION),
     ]
+}
+
+/// Reads it topic by topic, looking at every partition.
+fn read_streamed(bytes: &Bytes) -> Case {
+    let (ours, theirs) = (bytes.clone(), bytes.clone());
+    Case::new(
+        "Metadata v12, 1000 x 10: read, streamed",
+        bytes.len(),
+        move || {
+            let each = |topic: MetadataResponseTopic| drop(black_box(topic));
+            let read =
+                decode_each(&ours, VERSION, |response: &mut MetadataResponse| &mut response.topics, each);
+            drop(black_box(read.expect("it is one")));
+        },
+        move || {
+            drop(black_box(peer::MetadataResponse::decode(&mut theirs.clone(), VERSION).expect("it is one")))
+        },
+    )
 }
 
 fn response() -> MetadataResponse {

@@ -39,6 +39,7 @@ pub mod messages;
 pub mod murmur2;
 mod prelude;
 pub mod records;
+pub mod streamed;
 pub mod types;
 pub mod varint;
 mod walk;

@@ -82,11 +82,7 @@ pub trait Message: Walk + Default + Sized {
     /// # Errors
     /// As [`decode`](Self::decode), but for bytes that are left over.
     fn decode_prefix(bytes: &Bytes, version: i16) -> Result<(Self, usize), DecodeError> {
-        if !Self::VERSIONS.contains(version) {
-            let mut error = DecodeError::new(DecodeErrorKind::UnknownVersion(version), 0);
-            error.within(Self::NAME);
-            return Err(error);
-        }
+        check_version::<Self>(version)?;
         let mut message = Self::default();
         let read =
             Decoder::new(bytes, version, version >= Self::FLEXIBLE_FROM).read(Self::NAME, &mut message)?;
@@ -113,6 +109,15 @@ pub trait Message: Walk + Default + Sized {
         self.encode(version, &mut out)?;
         Ok(out.into_bytes())
     }
+}
+
+pub(crate) fn check_version<M: Message>(version: i16) -> Result<(), DecodeError> {
+    if M::VERSIONS.contains(version) {
+        return Ok(());
+    }
+    let mut error = DecodeError::new(DecodeErrorKind::UnknownVersion(version), 0);
+    error.within(M::NAME);
+    Err(error)
 }
 
 /// A request's body.

@@ -11,7 +11,9 @@ pub(crate) use crate::types::{
 };
 // Some only with all features.
 #[allow(unused_imports)]
-pub(crate) use crate::walk::{Field, Hot, Visitor, VisitorMut, Walk, nullable_name, nullable_node_ids};
+pub(crate) use crate::walk::{
+    Field, Hot, HotArray, Visitor, VisitorMut, Walk, nullable_name, nullable_node_ids,
+};
 
 /// `Debug` and `PartialEq` by visitor: derived ones would cost a third of the crate's compile time.
 macro_rules! visited {

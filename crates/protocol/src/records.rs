@@ -25,12 +25,14 @@ pub mod edit;
 mod error;
 mod header;
 mod legacy;
+mod parse;
 mod recompress;
 mod record;
 mod seal;
 mod sequence;
 mod set;
 mod span;
+mod word;
 
 pub use attributes::{Attributes, TimestampType};
 pub use batch::Batch;

@@ -172,23 +172,63 @@ pub const fn zigzag_decode_long(raw: u64) -> i64 {
     (raw >> 1) as i64 ^ -((raw & 1) as i64)
 }
 
-/// As [`put_unsigned_varlong`], by whole words: for a `Vec` with [`MAX_VARLONG_SIZE`] bytes to spare,
-/// where it is faster; without them it would grow one that need not.
-#[inline(always)] // Called a few times a record, where each call has lengths of its own to predict.
-pub(crate) fn put_unsigned_varlong_spaciously(out: &mut Vec<u8>, value: u64) {
-    if value < 0x80 {
-        out.push(value as u8);
-    } else if value < 1 << 28 {
-        let groups =
-            value & 0x7f | (value & 0x7f << 7) << 1 | (value & 0x7f << 14) << 2 | (value & 0x7f << 21) << 3;
-        let size = unsigned_varlong_size(value);
-        // Every byte but the last says that another follows.
-        let more = 0x0080_8080 & ((1 << (8 * (size - 1))) - 1);
-        let end = out.len() + size;
-        out.extend_from_slice(&(groups | more).to_le_bytes());
+/// An unsigned varint that is encoded once, to tell its size and to be written.
+#[derive(Clone, Copy)]
+pub(crate) struct EncodedVarint {
+    value: u64,
+    /// If it is short: the encoded bytes.
+    bytes: u64,
+    size: usize,
+}
+
+impl EncodedVarint {
+    /// The largest size that is encoded in a register; two of these fit one.
+    const SHORT: usize = 4;
+
+    #[inline(always)] // Called a few times a record, where each call has lengths of its own to predict.
+    pub(crate) fn new(value: u64) -> Self {
+        // Sizes repeat from record to record, so that branches cost less than arithmetic.
+        let (bytes, size) = if value < 1 << 7 {
+            (value, 1)
+        } else if value < 1 << 14 {
+            (value & 0x7f | 0x80 | (value & 0x7f << 7) << 1, 2)
+        } else if value < 1 << 21 {
+            (value & 0x7f | 0x8080 | (value & 0x7f << 7) << 1 | (value & 0x7f << 14) << 2, 3)
+        } else if value < 1 << 28 {
+            let groups = value & 0x7f | (value & 0x7f << 7) << 1 | (value & 0x7f << 14) << 2;
+            (groups | (value & 0x7f << 21) << 3 | 0x0080_8080, 4)
+        } else {
+            (0, unsigned_varlong_size(value))
+        };
+        Self { value, bytes, size }
+    }
+
+    #[inline(always)]
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Appends it, by whole words: for a `Vec` with 8 bytes to spare, which it would otherwise grow.
+    #[inline(always)]
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        if self.size > Self::SHORT {
+            return put_groups(out, self.value);
+        }
+        let end = out.len() + self.size;
+        out.extend_from_slice(&self.bytes.to_le_bytes());
         out.truncate(end);
-    } else {
-        put_groups(out, value);
+    }
+
+    /// Appends it and another one, as [`Self::put`].
+    #[inline(always)]
+    pub(crate) fn put_with(&self, next: &Self, out: &mut Vec<u8>) {
+        if self.size > Self::SHORT || next.size > Self::SHORT {
+            self.put(out);
+            return next.put(out);
+        }
+        let end = out.len() + self.size + next.size;
+        out.extend_from_slice(&(self.bytes | next.bytes << (8 * self.size)).to_le_bytes());
+        out.truncate(end);
     }
 }
 
@@ -261,8 +301,17 @@ mod tests {
             assert_eq!(out.len(), unsigned_varlong_size(value as u64));
             assert_eq!(read_unsigned_varlong(&out), Ok((value as u64, out.len())));
             let slow = std::mem::take(&mut out);
-            put_unsigned_varlong_spaciously(&mut out, value as u64);
+            let encoded = EncodedVarint::new(value as u64);
+            encoded.put(&mut out);
             assert_eq!(out, slow);
+            assert_eq!(out.len(), encoded.size());
+            for next in EDGES {
+                out.clear();
+                encoded.put_with(&EncodedVarint::new(next as u64), &mut out);
+                let mut both = slow.clone();
+                put_unsigned_varlong(&mut both, next as u64);
+                assert_eq!(out, both);
+            }
             out.clear();
             put_varint(&mut out, value as i32);
             assert_eq!(out.len(), varint_size(value as i32));

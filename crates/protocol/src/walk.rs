@@ -14,7 +14,7 @@ pub use field::Field;
 pub(crate) use field::TAGGED_FIELDS;
 
 pub(crate) use array::{Array, ArrayMut};
-pub(crate) use hot::Hot;
+pub(crate) use hot::{Hot, HotArray};
 #[allow(unused_imports)]
 pub(crate) use optional::{Optional, nullable_name, nullable_node_ids};
 
@@ -29,15 +29,29 @@ pub trait Walk {
 
     /// Leads `v` through the fields, which it may set.
     fn walk_mut(&mut self, v: &mut dyn VisitorMut);
+
+    /// The array as one of [hot](Hot) structs, if it is.
+    #[inline(always)]
+    fn hot(_all: &Vec<Self>) -> Option<&dyn HotArray>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
+    /// The array as one of [hot](Hot) structs, if it is.
+    #[inline(always)]
+    fn hot_mut(_all: &mut Vec<Self>) -> Option<&mut dyn HotArray>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 /// Sees the fields of a message. `None` is null.
 #[allow(missing_docs)]
 pub trait Visitor {
-    /// Takes the fields of `x` by a way of its own; false where it has none.
-    fn hot(&mut self, _x: &dyn Hot) -> bool {
-        false
-    }
     /// A struct starts.
     fn begin(&mut self, name: &'static str);
     fn bool(&mut self, f: &'static Field, x: bool);
@@ -64,8 +78,8 @@ pub trait Visitor {
 /// Sees the fields of a message and may set them.
 #[allow(missing_docs)]
 pub trait VisitorMut {
-    /// Sets the fields of `x` by a way of its own; false where it has none.
-    fn hot(&mut self, _x: &mut dyn Hot) -> bool {
+    /// Sets the elements of `x`, of which there are to be `len`, by a way of its own; false where it has none.
+    fn hot(&mut self, _x: &mut dyn HotArray, _len: usize) -> bool {
         false
     }
     fn bool(&mut self, f: &'static Field, x: &mut bool);

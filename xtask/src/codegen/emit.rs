@@ -154,36 +154,40 @@ fn walks(out: &mut String, s: &Struct, fields: &[&Field], known_tags: bool, hot:
     let name = &s.name;
     let seen = format!("v.begin({name:?}); {}v.end(&self.unknown_tagged_fields, {known_tags});", walk(visit));
     let set = format!("{}v.end(&mut self.unknown_tagged_fields, {known_tags});", walk(visit_mut));
-    if hot {
+    if !hot {
         _ = writeln!(
             out,
-            "impl {name} {{
-                #[inline(always)] fn fields<V: Visitor + ?Sized>(&self, v: &mut V) {{ {seen} }}
+            "impl Walk for {name} {{
+                #[inline(never)] fn walk(&self, v: &mut dyn Visitor) {{ {seen} }}
 
-                #[inline(always)] fn fields_mut<V: VisitorMut + ?Sized>(&mut self, v: &mut V) {{ {set} }}
-            }}
-
-            impl Hot for {name} {{
-                fn encode(&self, v: &mut Encoder<'_>) {{ self.fields(v); }}
-
-                fn decode(&mut self, v: &mut Decoder<'_>) {{ self.fields_mut(v); }}
+                #[inline(never)] fn walk_mut(&mut self, v: &mut dyn VisitorMut) {{ {set} }}
             }}
             "
         );
+        return;
     }
-    let (seen, set) = match hot {
-        true => (
-            "if !v.hot(self) { self.fields(v); }".to_owned(),
-            "if !v.hot(self) { self.fields_mut(v); }".to_owned(),
-        ),
-        false => (seen, set),
-    };
     _ = writeln!(
         out,
-        "impl Walk for {name} {{
-            #[inline(never)] fn walk(&self, v: &mut dyn Visitor) {{ {seen} }}
+        "impl {name} {{
+            #[inline(always)] fn fields<V: Visitor + ?Sized>(&self, v: &mut V) {{ {seen} }}
 
-            #[inline(never)] fn walk_mut(&mut self, v: &mut dyn VisitorMut) {{ {set} }}
+            #[inline(always)] fn fields_mut<V: VisitorMut + ?Sized>(&mut self, v: &mut V) {{ {set} }}
+        }}
+
+        impl Walk for {name} {{
+            #[inline(never)] fn walk(&self, v: &mut dyn Visitor) {{ self.fields(v); }}
+
+            #[inline(never)] fn walk_mut(&mut self, v: &mut dyn VisitorMut) {{ self.fields_mut(v); }}
+
+            fn hot(all: &Vec<Self>) -> Option<&dyn HotArray> {{ Some(all) }}
+
+            fn hot_mut(all: &mut Vec<Self>) -> Option<&mut dyn HotArray> {{ Some(all) }}
+        }}
+
+        impl Hot for {name} {{
+            fn encode(&self, v: &mut Encoder<'_>) {{ self.fields(v); }}
+
+            fn decode(&mut self, v: &mut Decoder<'_>) {{ self.fields_mut(v); }}
         }}
         "
     );

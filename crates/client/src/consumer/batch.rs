@@ -124,6 +124,7 @@ impl Batch {
     }
 
     /// The records, borrowed; this allocates nothing.
+    #[inline]
     pub fn iter(&self) -> ConsumerRecords<'_> {
         ConsumerRecords { batch: &self.inner, cursor: self.inner.start }
     }
@@ -148,6 +149,7 @@ pub struct ConsumerRecords<'a> {
 impl<'a> Iterator for ConsumerRecords<'a> {
     type Item = ConsumerRecord<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         // The whole batch was walked once before it was handed out: there is no broken record in it.
         let record = self.cursor.next(&self.batch.records)?.ok()?;
@@ -166,36 +168,43 @@ impl<'a> IntoIterator for &'a Batch {
 
 impl<'a> ConsumerRecord<'a> {
     /// The topic.
+    #[inline]
     pub fn topic(&self) -> &'a str {
         &self.partition.topic
     }
 
     /// The partition's number.
+    #[inline]
     pub fn partition(&self) -> i32 {
         self.partition.partition
     }
 
     /// The record's place in its partition.
+    #[inline]
     pub fn offset(&self) -> i64 {
         self.record.offset
     }
 
     /// Milliseconds since 1970-01-01 UTC; -1 for none.
+    #[inline]
     pub fn timestamp(&self) -> i64 {
         self.record.timestamp
     }
 
     /// The key, or null.
+    #[inline]
     pub fn key(&self) -> Option<&'a [u8]> {
         self.record.key
     }
 
     /// The value, or null.
+    #[inline]
     pub fn value(&self) -> Option<&'a [u8]> {
         self.record.value
     }
 
     /// The headers, in order, with duplicates.
+    #[inline]
     pub fn headers(&self) -> Headers<'a> {
         self.record.headers
     }
@@ -203,37 +212,44 @@ impl<'a> ConsumerRecord<'a> {
 
 impl Message {
     /// The record, borrowed from this message.
+    #[inline]
     pub fn record(&self) -> ConsumerRecord<'_> {
         let inner = &self.batch.inner;
         ConsumerRecord { partition: &inner.partition, record: self.span.record(&inner.records) }
     }
 
     /// The topic.
+    #[inline]
     pub fn topic(&self) -> &str {
         self.batch.topic()
     }
 
     /// The partition's number.
+    #[inline]
     pub fn partition(&self) -> i32 {
         self.batch.partition()
     }
 
     /// The record's place in its partition.
+    #[inline]
     pub fn offset(&self) -> i64 {
         self.span.offset()
     }
 
     /// Milliseconds since 1970-01-01 UTC; -1 for none.
+    #[inline]
     pub fn timestamp(&self) -> i64 {
         self.span.timestamp()
     }
 
     /// The key, or null; shares the batch's memory.
+    #[inline]
     pub fn key(&self) -> Option<Bytes> {
         self.span.key_bytes(&self.batch.inner.records)
     }
 
     /// The value, or null; shares the batch's memory.
+    #[inline]
     pub fn value(&self) -> Option<Bytes> {
         self.span.value_bytes(&self.batch.inner.records)
     }

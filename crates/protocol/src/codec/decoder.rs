@@ -4,12 +4,14 @@
 //! elements, and all memory against a budget. The first error sticks: the decoder empties its input, so that the
 //! rest of the walk, which has no `?` in it, falls through; arrays stop at the first failed element.
 
+use std::ptr;
+
 use bytes::Bytes;
 
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::types::{Int32Array, Str, TaggedField, TaggedFields, Uuid};
 use crate::varint::{VarintError, read_unsigned_varint};
-use crate::walk::{ArrayMut, Field, Hot, Optional, TAGGED_FIELDS, VisitorMut, Walk};
+use crate::walk::{ArrayMut, Field, HotArray, Optional, TAGGED_FIELDS, VisitorMut, Walk};
 
 /// Memory that a message may take beyond its frame: this many bytes per byte of the frame, …
 const BUDGET_PER_BYTE: usize = 64;
@@ -17,7 +19,7 @@ const BUDGET_PER_BYTE: usize = 64;
 const BUDGET_FLOOR: usize = 64 * 1024;
 
 /// Reads one message of one version out of a frame.
-pub(crate) struct Decoder<'a> {
+pub struct Decoder<'a> {
     frame: &'a Bytes,
     /// What is left of the frame, or of the tagged field that is being read.
     rest: &'a [u8],
@@ -33,6 +35,8 @@ pub(crate) struct Decoder<'a> {
     levels: Vec<usize>,
     /// What to go on with behind the tagged field that is being read.
     suspended: Vec<(&'a [u8], usize)>,
+    /// Where the elements of one array go instead, and the address of that array.
+    diverted: Option<(usize, &'a mut dyn ArrayMut)>,
 }
 
 struct Slot<'a> {
@@ -54,7 +58,14 @@ impl<'a> Decoder<'a> {
             slots: Vec::new(),
             levels: Vec::new(),
             suspended: Vec::new(),
+            diverted: None,
         }
+    }
+
+    /// Puts what `array`, a part of the message to be read, would hold into `sink`.
+    pub(crate) fn divert<A>(mut self, array: &A, sink: &'a mut dyn ArrayMut) -> Self {
+        self.diverted = Some((ptr::from_ref(array).addr(), sink));
+        self
     }
 
     /// Reads `message`; returns how many bytes it took.
@@ -224,13 +235,16 @@ impl<'a> Decoder<'a> {
     #[inline(always)]
     fn read_int32s(&mut self, f: &'static Field, x: &mut Int32Array) -> bool {
         let Some(len) = self.length(f, true) else { return false };
-        if len > self.rest.len() / 4 {
-            self.fail(f, DecodeErrorKind::ArrayTooLong(len as u64));
-            return true;
+        match len.checked_mul(4).and_then(|size| self.rest.split_at_checked(size)) {
+            Some((values, rest)) => {
+                self.rest = rest;
+                if !Int32Array::is_inline(len) {
+                    self.spend(f, values.len());
+                }
+                x.set_be_bytes(values);
+            }
+            None => self.fail(f, DecodeErrorKind::ArrayTooLong(len as u64)),
         }
-        self.spend(f, len * 4);
-        let values = self.slice(f, len * 4);
-        x.set_be_bytes(values);
         true
     }
 
@@ -290,8 +304,8 @@ macro_rules! fixed {
 }
 
 impl VisitorMut for Decoder<'_> {
-    fn hot(&mut self, x: &mut dyn Hot) -> bool {
-        x.decode(self);
+    fn hot(&mut self, x: &mut dyn HotArray, len: usize) -> bool {
+        x.decode(len, self);
         true
     }
 
@@ -351,7 +365,7 @@ impl VisitorMut for Decoder<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn int32s(&mut self, f: &'static Field, x: &mut Int32Array) {
         if self.enter(f) {
             if !self.read_int32s(f, x) {
@@ -375,6 +389,12 @@ impl VisitorMut for Decoder<'_> {
         if !self.enter(f) {
             return;
         }
+        let here = ptr::from_ref(x).addr();
+        let diverted = self.diverted.take_if(|(array, _)| *array == here);
+        let x: &mut dyn ArrayMut = match diverted {
+            Some((_, sink)) => sink,
+            None => x,
+        };
         match self.length(f, true) {
             None => {
                 self.check_null(f);
@@ -456,6 +476,7 @@ impl VisitorMut for Decoder<'_> {
         }
     }
 
+    #[inline]
     fn failed(&self) -> bool {
         self.error.is_some()
     }

@@ -7,13 +7,13 @@ use crate::error::{EncodeError, EncodeErrorKind};
 use crate::frame::FrameBuf;
 use crate::types::{Int32Array, Str, TaggedFields, Uuid};
 use crate::varint::put_unsigned_varint;
-use crate::walk::{Array, Field, Hot, TAGGED_FIELDS, Visitor, Walk};
+use crate::walk::{Array, Field, TAGGED_FIELDS, Visitor, Walk};
 
 /// Writes one message of one version.
 ///
 /// Tagged fields come last in a walk but are written as a counted, sorted section; their values are put at the end of
 /// the buffer, and taken from there into place when the struct ends.
-pub(crate) struct Encoder<'a> {
+pub struct Encoder<'a> {
     out: &'a mut FrameBuf,
     version: i16,
     flexible: bool,
@@ -61,6 +61,26 @@ impl<'a> Encoder<'a> {
         if self.error.is_none() {
             self.error = Some(kind);
             self.path.push(Segment::Field(f.name));
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn failed(&self) -> bool {
+        self.error.is_some()
+    }
+
+    /// The error lies in the element at `index` of an array.
+    #[cold]
+    pub(crate) fn failed_at(&mut self, index: usize) {
+        self.path.push(Segment::Element(index));
+    }
+
+    fn elements(&mut self, x: &dyn Array) {
+        for index in 0..x.len() {
+            x.walk_element(index, self);
+            if self.error.is_some() {
+                return self.failed_at(index);
+            }
         }
     }
 
@@ -173,11 +193,6 @@ macro_rules! fixed {
 }
 
 impl Visitor for Encoder<'_> {
-    fn hot(&mut self, x: &dyn Hot) -> bool {
-        x.encode(self);
-        true
-    }
-
     fn begin(&mut self, _: &'static str) {}
 
     fixed! { int8: i8; int16: i16; uint16: u16; uint32: u32; int32: i32; int64: i64; }
@@ -227,7 +242,7 @@ impl Visitor for Encoder<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn int32s(&mut self, f: &'static Field, x: Option<&Int32Array>) {
         if self.enter(f, || f.is_unset(x.map(|x| x.is_empty()))) {
             self.length(f, x.map(|x| x.len()), true);
@@ -241,15 +256,15 @@ impl Visitor for Encoder<'_> {
         }
         self.length(f, x.map(|x| x.len()), true);
         let Some(x) = x else { return };
-        for index in 0..x.len() {
-            if self.error.is_some() {
-                return;
-            }
-            x.walk_element(index, self);
-            if self.error.is_some() {
-                self.path.push(Segment::Element(index));
-                self.path.push(Segment::Field(f.name));
-            }
+        if self.error.is_some() {
+            return;
+        }
+        match x.hot() {
+            Some(all) => all.encode(self),
+            None => self.elements(x),
+        }
+        if self.error.is_some() {
+            self.path.push(Segment::Field(f.name));
         }
     }
 

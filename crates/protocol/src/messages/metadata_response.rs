@@ -270,6 +270,26 @@ impl MetadataResponsePartition {
     }
 }
 
+impl Walk for MetadataResponsePartition {
+    #[inline(never)]
+    fn walk(&self, v: &mut dyn Visitor) {
+        self.fields(v);
+    }
+
+    #[inline(never)]
+    fn walk_mut(&mut self, v: &mut dyn VisitorMut) {
+        self.fields_mut(v);
+    }
+
+    fn hot(all: &Vec<Self>) -> Option<&dyn HotArray> {
+        Some(all)
+    }
+
+    fn hot_mut(all: &mut Vec<Self>) -> Option<&mut dyn HotArray> {
+        Some(all)
+    }
+}
+
 impl Hot for MetadataResponsePartition {
     fn encode(&self, v: &mut Encoder<'_>) {
         self.fields(v);
@@ -277,22 +297,6 @@ impl Hot for MetadataResponsePartition {
 
     fn decode(&mut self, v: &mut Decoder<'_>) {
         self.fields_mut(v);
-    }
-}
-
-impl Walk for MetadataResponsePartition {
-    #[inline(never)]
-    fn walk(&self, v: &mut dyn Visitor) {
-        if !v.hot(self) {
-            self.fields(v);
-        }
-    }
-
-    #[inline(never)]
-    fn walk_mut(&mut self, v: &mut dyn VisitorMut) {
-        if !v.hot(self) {
-            self.fields_mut(v);
-        }
     }
 }
 

@@ -8,9 +8,10 @@ use std::iter::FusedIterator;
 
 use bytes::Bytes;
 
+use super::parse::Parsed;
 use super::span::Part;
 use super::{BatchHeader, NO_HEADERS, NO_SEQUENCE, Record, RecordError, RecordSpan};
-use super::{increment_sequence, legacy, record};
+use super::{increment_sequence, legacy, parse};
 
 /// Size, attributes, two deltas, two null lengths and a header count of one byte each.
 const SMALLEST_RECORD: usize = 7;
@@ -156,7 +157,7 @@ impl Records<'_> {
 impl<'a> Iterator for Records<'a> {
     type Item = Result<Record<'a>, RecordError>;
 
-    #[inline]
+    #[inline(always)] // As `Cursor::next`.
     fn next(&mut self) -> Option<Self::Item> {
         self.cursor.next(self.records)
     }
@@ -198,39 +199,38 @@ impl Cursor {
     ///
     /// # Errors
     /// [`RecordError::Malformed`], and [`RecordError::TrailingBytes`] after the last record of magic 2.
-    #[inline]
+    #[inline(always)] // A record that crosses a call goes through memory, which costs more than reading it.
     pub fn next<'a>(&mut self, records: &'a BatchRecords) -> Option<Result<Record<'a>, RecordError>> {
         if self.index >= records.count {
             return self.end(records).map(Err);
         }
-        Some(self.step(records, |record, _| record))
+        Some(self.step(records, |placed| placed.record))
     }
 
     /// The next record's place, or `None` after the last one and after an error.
     ///
     /// # Errors
     /// As [`Self::next`].
-    #[inline]
+    #[inline(always)] // As `Self::next`.
     pub fn next_span(&mut self, records: &BatchRecords) -> Option<Result<RecordSpan, RecordError>> {
         if self.index >= records.count {
             return self.end(records).map(Err);
         }
-        Some(self.step(records, |record, positions| RecordSpan {
+        Some(self.step(records, |Placed { record, key, value, headers, .. }| RecordSpan {
             offset: record.offset,
             timestamp: record.timestamp,
-            key: Part::new(positions.key, record.key),
-            value: Part::new(positions.value, record.value),
-            headers: Part::new(positions.headers, Some(record.headers.bytes())),
+            key: Part::new(key, record.key),
+            value: Part::new(value, record.value),
+            headers: Part::new(headers, Some(record.headers.bytes())),
             header_count: record.headers.len() as u32,
         }))
     }
 
-    #[cold]
+    #[inline(always)]
     fn end(&mut self, records: &BatchRecords) -> Option<RecordError> {
-        if self.index == ENDED {
+        if std::mem::replace(&mut self.index, ENDED) == ENDED {
             return None;
         }
-        self.index = ENDED;
         let bytes = records.data.len().saturating_sub(self.position as usize);
         // A compressed set of magic 0 or 1 may end in a cut message.
         let complete = bytes == 0 || !matches!(records.layout, Layout::V2 { .. });
@@ -243,65 +243,90 @@ impl Cursor {
     fn step<'a, T>(
         &mut self,
         records: &'a BatchRecords,
-        give: impl Fn(Record<'a>, Positions) -> T,
+        give: impl Fn(Placed<'a>) -> T,
     ) -> Result<T, RecordError> {
         let start = self.position as usize;
-        let result = match records.layout {
-            Layout::V2 { base_timestamp, log_append_time, .. } => {
-                record::parse(&records.data, start).map(|parsed| {
-                    let record = Record {
-                        offset: records.batch_offset.wrapping_add(i64::from(parsed.offset_delta)),
-                        timestamp: match log_append_time {
-                            Some(time) => time,
-                            None => base_timestamp.wrapping_add(parsed.timestamp_delta),
-                        },
-                        key: parsed.key,
-                        value: parsed.value,
-                        headers: parsed.headers,
-                    };
-                    let (key, value, headers) =
-                        (parsed.key_position, parsed.value_position, parsed.headers_position);
-                    (give(record, Positions { key, value, headers }), parsed.end)
-                })
+        // The rest is apart, so that what nearly all records need stays in registers.
+        if let Some(placed) = records.short_record_at(start) {
+            self.pass(placed.end);
+            return Ok(give(placed));
+        }
+        match records.record_at(start) {
+            Ok(placed) => {
+                self.pass(placed.end);
+                Ok(give(placed))
             }
-            Layout::Legacy { first_offset, log_append_time, wrapped } => {
-                legacy_record(&records.data, start, first_offset, log_append_time, wrapped)
-                    .map(|(record, positions, end)| (give(record, positions), end))
+            Err(reason) => {
+                let index = std::mem::replace(&mut self.index, ENDED);
+                Err(RecordError::Malformed { base_offset: records.batch_offset, index, reason })
             }
-        };
-        match result {
-            Ok((given, end)) => {
-                // Record data is at most `i32::MAX` bytes long.
-                self.position = end as u32;
-                self.index += 1;
-                Ok(given)
-            }
-            Err(reason) => Err(self.fail(records, reason)),
+        }
+    }
+
+    #[inline(always)]
+    fn pass(&mut self, end: usize) {
+        // Record data is at most `i32::MAX` bytes long.
+        self.position = end as u32;
+        self.index += 1;
+    }
+}
+
+/// A record, and where its parts lie in the data.
+struct Placed<'a> {
+    record: Record<'a>,
+    key: usize,
+    value: usize,
+    headers: usize,
+    /// Where the next record starts.
+    end: usize,
+}
+
+impl BatchRecords {
+    /// The record that starts at `start`, if it is of magic 2 and [`parse::short`] knows it.
+    #[inline(always)]
+    fn short_record_at(&self, start: usize) -> Option<Placed<'_>> {
+        match self.layout {
+            Layout::V2 { base_timestamp, log_append_time, .. } => parse::short(&self.data, start)
+                .map(|parsed| self.place(parsed, base_timestamp, log_append_time)),
+            Layout::Legacy { .. } => None,
         }
     }
 
     #[cold]
-    fn fail(&mut self, records: &BatchRecords, reason: &'static str) -> RecordError {
-        let index = std::mem::replace(&mut self.index, ENDED);
-        RecordError::Malformed { base_offset: records.batch_offset, index, reason }
+    fn record_at(&self, start: usize) -> Result<Placed<'_>, &'static str> {
+        match self.layout {
+            Layout::V2 { base_timestamp, log_append_time, .. } => parse::any(&self.data, start)
+                .map(|parsed| self.place(parsed, base_timestamp, log_append_time)),
+            Layout::Legacy { first_offset, log_append_time, wrapped } => {
+                legacy_record(&self.data, start, first_offset, log_append_time, wrapped)
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn place<'a>(&self, parsed: Parsed<'a>, base_timestamp: i64, log_append_time: Option<i64>) -> Placed<'a> {
+        let record = Record {
+            offset: self.batch_offset.wrapping_add(i64::from(parsed.offset_delta)),
+            timestamp: match log_append_time {
+                Some(time) => time,
+                None => base_timestamp.wrapping_add(parsed.timestamp_delta),
+            },
+            key: parsed.key,
+            value: parsed.value,
+            headers: parsed.headers,
+        };
+        let Parsed { key_position: key, value_position: value, headers_position: headers, end, .. } = parsed;
+        Placed { record, key, value, headers, end }
     }
 }
 
-/// Where the parts of a record lie in the data.
-struct Positions {
-    key: usize,
-    value: usize,
-    headers: usize,
-}
-
-#[inline(never)]
 fn legacy_record(
     data: &[u8],
     start: usize,
     first_offset: i64,
     log_append_time: Option<i64>,
     wrapped: bool,
-) -> Result<(Record<'_>, Positions, usize), &'static str> {
+) -> Result<Placed<'_>, &'static str> {
     let message = legacy::parse(data, start)?;
     if wrapped && message.attributes.compression_id() != 0 {
         return Err("a compressed set within a compressed set");
@@ -313,6 +338,6 @@ fn legacy_record(
         value: message.value,
         headers: NO_HEADERS,
     };
-    let (key, value) = (message.key_position, message.value_position);
-    Ok((record, Positions { key, value, headers: message.end }, message.end))
+    let (key, value, end) = (message.key_position, message.value_position, message.end);
+    Ok(Placed { record, key, value, headers: end, end })
 }

@@ -12,13 +12,12 @@ use bytes::Bytes;
 use super::header::{ATTRIBUTES_POSITION, CRC_POSITION};
 use super::{BatchHeader, Header, LOG_OVERHEAD, NO_TIMESTAMP, SealError, SealOptions};
 use crate::compression::{Compression, Compressor};
-use crate::varint::{
-    MAX_VARLONG_SIZE, put_unsigned_varlong_spaciously, unsigned_varlong_size, varint_size, zigzag_encode,
-    zigzag_encode_long,
-};
+use crate::varint::{EncodedVarint, unsigned_varlong_size, varint_size, zigzag_encode, zigzag_encode_long};
 
 /// The largest batch in bytes: sizes on the wire have 31 bits.
 const LARGEST_SIZE: usize = i32::MAX as usize;
+/// By how much [`EncodedVarint`] may reach past what it writes, in bytes.
+const SLACK: usize = 8;
 /// A null length, zigzag.
 const NULL: u32 = 1;
 
@@ -110,30 +109,35 @@ impl BatchBuilder {
     }
 
     /// How many records the batch has.
+    #[inline]
     #[must_use]
     pub const fn count(&self) -> usize {
         self.count as usize
     }
 
     /// Whether the batch has no records.
+    #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.count == 0
     }
 
     /// The batch's size in bytes so far, header included, before compression.
+    #[inline]
     #[must_use]
     pub fn size(&self) -> usize {
         if self.buffer.is_empty() { BatchHeader::SIZE } else { self.buffer.len() }
     }
 
     /// The largest timestamp so far in milliseconds, -1 without records.
+    #[inline]
     #[must_use]
     pub const fn max_timestamp(&self) -> i64 {
         self.max_timestamp
     }
 
     /// The offset delta that the next [`Self::append`] gives its record.
+    #[inline]
     #[must_use]
     pub const fn next_offset_delta(&self) -> u32 {
         self.next_offset_delta
@@ -218,12 +222,14 @@ impl BatchBuilder {
             self.start();
         }
         // Integers are written by whole words, which reach past their end.
-        self.buffer.reserve(record_size + MAX_VARLONG_SIZE);
+        self.buffer.reserve(record_size + SLACK);
         prefix.write(&mut self.buffer);
-        self.buffer.extend_from_slice(key.unwrap_or_default());
-        put_length(&mut self.buffer, value);
+        if let Some(key) = key {
+            self.buffer.extend_from_slice(key);
+        }
+        prefix.value_length.put(&mut self.buffer);
         self.buffer.extend_from_slice(value.unwrap_or_default());
-        put_unsigned_varlong_spaciously(&mut self.buffer, (header_count as u64) << 1);
+        EncodedVarint::new((header_count as u64) << 1).put(&mut self.buffer);
         if header_count != 0 {
             put_headers(&mut self.buffer, headers);
         }
@@ -291,7 +297,7 @@ impl BatchBuilder {
         self.buffer.resize(BatchHeader::SIZE, 0);
     }
 
-    #[inline]
+    #[inline(always)]
     fn prefix(
         &self,
         offset_delta: u32,
@@ -301,43 +307,45 @@ impl BatchBuilder {
         headers_size: usize,
     ) -> Prefix {
         let timestamp_delta = timestamp.wrapping_sub(self.base_timestamp.unwrap_or(timestamp));
-        let timestamp_delta = zigzag_encode_long(timestamp_delta);
-        let offset_delta = zigzag_encode(offset_delta as i32);
-        let key_length = length(key);
+        let timestamp_delta = EncodedVarint::new(zigzag_encode_long(timestamp_delta));
+        let offset_delta = EncodedVarint::new(u64::from(zigzag_encode(offset_delta as i32)));
+        let (key_length, value_length) = (EncodedVarint::new(length(key)), EncodedVarint::new(length(value)));
         let body_size = 1
-            + unsigned_varlong_size(timestamp_delta)
-            + unsigned_varlong_size(u64::from(offset_delta))
-            + unsigned_varlong_size(key_length)
+            + timestamp_delta.size()
+            + offset_delta.size()
+            + key_length.size()
             + key.map_or(0, <[u8]>::len)
-            + unsigned_varlong_size(length(value))
+            + value_length.size()
             + value.map_or(0, <[u8]>::len)
             + headers_size;
-        Prefix { body_size, timestamp_delta, offset_delta, key_length }
+        let size = EncodedVarint::new((body_size as u64) << 1);
+        Prefix { size, body_size, timestamp_delta, offset_delta, key_length, value_length }
     }
 }
 
-/// What a record starts with, all but the size zigzag already.
+/// The integers that a record starts with.
 struct Prefix {
+    size: EncodedVarint,
     body_size: usize,
-    timestamp_delta: u64,
-    offset_delta: u32,
-    key_length: u64,
+    timestamp_delta: EncodedVarint,
+    offset_delta: EncodedVarint,
+    key_length: EncodedVarint,
+    value_length: EncodedVarint,
 }
 
 impl Prefix {
-    #[inline]
+    #[inline(always)]
     fn record_size(&self) -> usize {
-        unsigned_varlong_size((self.body_size as u64) << 1) + self.body_size
+        self.size.size() + self.body_size
     }
 
-    #[inline]
+    #[inline(always)]
     fn write(&self, out: &mut Vec<u8>) {
-        put_unsigned_varlong_spaciously(out, (self.body_size as u64) << 1);
         // The attributes, which mean nothing so far.
-        out.push(0);
-        put_unsigned_varlong_spaciously(out, self.timestamp_delta);
-        put_unsigned_varlong_spaciously(out, u64::from(self.offset_delta));
-        put_unsigned_varlong_spaciously(out, self.key_length);
+        let attributes = EncodedVarint::new(0);
+        self.size.put_with(&attributes, out);
+        self.timestamp_delta.put_with(&self.offset_delta, out);
+        self.key_length.put(out);
     }
 }
 
@@ -348,9 +356,9 @@ fn length(bytes: Option<&[u8]>) -> u64 {
     bytes.map_or(u64::from(NULL), |bytes| (bytes.len() as u64) << 1)
 }
 
-#[inline]
+#[inline(always)]
 fn put_length(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
-    put_unsigned_varlong_spaciously(out, length(bytes));
+    EncodedVarint::new(length(bytes)).put(out);
 }
 
 /// The size of the header section, count included, and the number of headers.
@@ -359,8 +367,8 @@ fn measure<'h>(headers: impl Iterator<Item = Header<'h>>) -> (usize, usize) {
     let (mut size, mut count) = (0, 0usize);
     for header in headers {
         let (key, value) = (header.key_bytes(), header.value());
-        size += unsigned_varlong_size(length(Some(key))) + key.len();
-        size += unsigned_varlong_size(length(value)) + value.map_or(0, <[u8]>::len);
+        size += EncodedVarint::new(length(Some(key))).size() + key.len();
+        size += EncodedVarint::new(length(value)).size() + value.map_or(0, <[u8]>::len);
         count += 1;
     }
     // A header takes two bytes or more, so a count past 31 bits makes the batch too large.

@@ -38,6 +38,7 @@ impl Part {
         Self { start: start as u32, length }
     }
 
+    #[inline]
     fn range(self) -> Option<Range<usize>> {
         (self.length != NULL_LENGTH).then(|| {
             let start = self.start as usize;
@@ -48,30 +49,35 @@ impl Part {
 
 impl RecordSpan {
     /// The record's offset.
+    #[inline]
     #[must_use]
     pub const fn offset(&self) -> i64 {
         self.offset
     }
 
     /// The record's timestamp in milliseconds, -1 for none.
+    #[inline]
     #[must_use]
     pub const fn timestamp(&self) -> i64 {
         self.timestamp
     }
 
     /// The key's place in the data.
+    #[inline]
     #[must_use]
     pub fn key_range(&self) -> Option<Range<usize>> {
         self.key.range()
     }
 
     /// The value's place in the data.
+    #[inline]
     #[must_use]
     pub fn value_range(&self) -> Option<Range<usize>> {
         self.value.range()
     }
 
     /// The record, borrowed from its batch.
+    #[inline]
     #[must_use]
     pub fn record<'a>(&self, records: &'a BatchRecords) -> Record<'a> {
         let part = |part: Part| part.range().and_then(|range| records.data().get(range));
@@ -85,12 +91,14 @@ impl RecordSpan {
     }
 
     /// The key as a slice that shares the batch's memory.
+    #[inline]
     #[must_use]
     pub fn key_bytes(&self, records: &BatchRecords) -> Option<Bytes> {
         slice(records, self.key)
     }
 
     /// The value as a slice that shares the batch's memory.
+    #[inline]
     #[must_use]
     pub fn value_bytes(&self, records: &BatchRecords) -> Option<Bytes> {
         slice(records, self.value)

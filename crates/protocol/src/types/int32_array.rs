@@ -27,6 +27,12 @@ impl Int32Array {
         Self(Repr::Inline(0, [0; INLINE]))
     }
 
+    /// Whether `len` values need no memory of their own.
+    #[inline]
+    pub(crate) const fn is_inline(len: usize) -> bool {
+        len <= INLINE
+    }
+
     /// Replaces the values by those in `bytes`, big-endian; the length of `bytes` is a multiple of four.
     ///
     /// In place: values that are put together elsewhere and then moved cost three times as much.
@@ -56,8 +62,11 @@ impl Int32Array {
 }
 
 impl Default for Int32Array {
+    #[inline]
     fn default() -> Self {
-        Self::new()
+        // A constant is copied; made here, it would be put together on the stack in pieces first.
+        const EMPTY: Int32Array = Int32Array::new();
+        EMPTY
     }
 }
 

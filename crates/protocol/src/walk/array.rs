@@ -2,7 +2,7 @@
 
 use std::mem::size_of;
 
-use super::{Field, Visitor, VisitorMut, Walk};
+use super::{Field, HotArray, Visitor, VisitorMut, Walk};
 use crate::types::{GroupId, Name, ProducerId, Str, TopicName, TransactionalId, Uuid};
 
 static ELEMENT: Field = Field::ELEMENT;
@@ -13,6 +13,8 @@ pub trait Array {
     fn len(&self) -> usize;
     /// Leads `v` through the element at `index`.
     fn walk_element(&self, index: usize, v: &mut dyn Visitor);
+    /// The array as one of hot structs, if it is.
+    fn hot(&self) -> Option<&dyn HotArray>;
 }
 
 /// An array that can be set; null where it may be.
@@ -33,6 +35,10 @@ impl<T: Walk> Array for Vec<T> {
     fn walk_element(&self, index: usize, v: &mut dyn Visitor) {
         self[index].walk(v);
     }
+
+    fn hot(&self) -> Option<&dyn HotArray> {
+        T::hot(self)
+    }
 }
 
 impl<T: Walk + Default> ArrayMut for Vec<T> {
@@ -41,6 +47,9 @@ impl<T: Walk + Default> ArrayMut for Vec<T> {
     }
 
     fn fill(&mut self, len: usize, v: &mut dyn VisitorMut) {
+        if T::hot_mut(self).is_some_and(|all| v.hot(all, len)) {
+            return;
+        }
         self.clear();
         self.reserve_exact(len);
         // In place: elements that are made elsewhere and then moved cost more than all their fields.
