@@ -80,10 +80,12 @@ impl Walk {
         let ms = Duration::from_millis;
         let mut dice = Dice(seed);
         let hears_after = ms(dice.roll(3) * 40);
+        // None at all in one of four.
+        let longest = ms(dice.roll(4) * 10);
         let builder = builder
             .nodes(3)
             .seed(seed)
-            .replica_fetch_delay(ms(1), ms(1 + dice.roll(30)))
+            .replica_fetch_delay(Duration::ZERO, longest)
             .replica_lag_time_max(Duration::from_secs(3))
             .broker_session_timeout(Duration::from_secs(2))
             .metadata_propagation_delay(hears_after);

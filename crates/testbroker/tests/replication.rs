@@ -290,6 +290,21 @@ fn what_only_a_lost_leader_had_vanishes_and_readers_are_told() {
 }
 
 #[test]
+fn who_led_without_a_record_follows_again() {
+    let mut rig = three(Cluster::builder(), &[]);
+    assert_eq!(produce(&mut rig, 1, -1, "a"), ErrorCode::NONE);
+    fence(&mut rig, 1);
+    // Node 2 begins epoch 1, writes nothing and is gone before anyone fetches.
+    pause(&mut rig, 2);
+    fence(&mut rig, 2);
+    start(&mut rig, 1);
+    start(&mut rig, 2);
+    resume(&mut rig, 2);
+    assert_eq!((status(&rig).leader, ends(&rig)), (Some(NODES[2]), vec![1, 1, 1]));
+    assert_eq!(status(&rig).isr, NODES);
+}
+
+#[test]
 fn a_waiting_produce_hears_that_the_leader_moved() {
     let mut rig = three(slow(), &[]);
     let connection = rig.connect(1);
@@ -462,4 +477,10 @@ fn only_who_is_in_sync_and_alive_can_be_made_leader() {
     check("u", 0, 2, Err(ControlError::UnknownPartition("u".into(), 0)));
     check("t", 0, 3, Err(ControlError::NodeFenced(NODES[2])));
     check("t", 0, 2, Ok(()));
+    start(&mut rig, 3);
+    pause(&mut rig, 1);
+    assert_eq!(produce(&mut rig, 2, 1, "a"), ErrorCode::NONE);
+    rig.run_for(LAG);
+    let moved = rig.control(|cluster, now| cluster.move_leader(now, "t", 0, NODES[0]));
+    assert_eq!(moved, Err(ControlError::NotInSync(NODES[0])));
 }
