@@ -1,6 +1,6 @@
 //! Times every case with Criterion, ours and theirs in turn, and closes with the ratios of the medians.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ const THEIRS: &str = "kafka-protocol";
 
 fn main() {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("criterion");
+    // What an earlier run has left would be taken for this one's.
+    _ = fs::remove_dir_all(&directory);
     let mut criterion = Criterion::default()
         .output_directory(&directory)
         .warm_up_time(Duration::from_millis(300))

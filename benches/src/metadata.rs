@@ -1,10 +1,16 @@
 //! A Metadata response for 1,000 topics of 10 partitions with three replicas each.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_protocol::messages as peer;
 use kafka_protocol::protocol::Decodable;
+use ottla_core::backoff::Backoff;
+use ottla_core::connection::Answer;
+use ottla_core::metadata::{Metadata, MetadataConfig};
+use ottla_core::random::Jitter;
+use ottla_core::time::Instant;
 use ottla_protocol::message::Message;
 use ottla_protocol::messages::metadata_response::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
@@ -24,6 +30,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let bytes = response().to_bytes(VERSION).expect("it can be written");
     vec![
         read_streamed(&bytes),
+        read_into_snapshot(&bytes),
         read::<MetadataResponse, peer::MetadataResponse>("Metadata v12, 1000 x 10: read", &bytes, VERSION),
         write::<MetadataResponse, peer::MetadataResponse>("Metadata v12, 1000 x 10: write", &bytes, VERSION),
     ]
@@ -40,6 +47,26 @@ fn read_streamed(bytes: &Bytes) -> Case {
             let read =
                 decode_each(&ours, VERSION, |response: &mut MetadataResponse| &mut response.topics, each);
             drop(black_box(read.expect("it is one")));
+        },
+        move || {
+            drop(black_box(peer::MetadataResponse::decode(&mut theirs.clone(), VERSION).expect("it is one")))
+        },
+    )
+}
+
+/// Reads it into what the client keeps.
+fn read_into_snapshot(bytes: &Bytes) -> Case {
+    let (answer, theirs) = (Answer { version: VERSION, body: bytes.clone() }, bytes.clone());
+    let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
+    let config =
+        MetadataConfig { max_age: Duration::from_secs(300), backoff, allow_auto_topic_creation: false };
+    Case::new(
+        "Metadata v12, 1000 x 10: read into the client's snapshot",
+        bytes.len(),
+        move || {
+            let mut metadata = Metadata::new(config.clone(), Jitter::seeded(1), Instant::ZERO);
+            metadata.on_answer(Instant::ZERO, &answer).expect("it is one");
+            drop(black_box(metadata));
         },
         move || {
             drop(black_box(peer::MetadataResponse::decode(&mut theirs.clone(), VERSION).expect("it is one")))

@@ -7,5 +7,6 @@ pub mod memory_network;
 pub mod oracle;
 pub mod random;
 pub mod real_kafka;
+pub mod rewrite_hosts;
 pub mod scripted_network;
 pub mod workload;

@@ -3,9 +3,12 @@
 //! The lines are those of the oracle's fixture files; each kind has its module, whose `check` takes a
 //! parsed line. Not here: reading files and counting, which the `oracle` binary does.
 
+mod any;
 pub mod assignors;
 pub mod batches;
+mod codec;
 pub mod messages;
+pub mod mutations;
 pub mod primitives;
 
 use serde_json::Value;
@@ -68,7 +71,7 @@ pub fn check(line: &Value) -> Verdict {
         Kind::Batches => batches::check(line),
         Kind::Primitives if primitives::handles(line) => primitives::check(line),
         Kind::Fixtures => messages::check_fixture(line),
-        Kind::Mutations => messages::check_mutation(line),
+        Kind::Mutations => mutations::check(line),
         Kind::Downgrade => messages::check_downgrade(line),
         Kind::Primitives | Kind::Assignors if assignors::handles(line) => assignors::check(line),
         Kind::Primitives | Kind::Assignors | Kind::Unknown => return Verdict::Skipped,

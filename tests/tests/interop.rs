@@ -13,3 +13,5 @@ mod on_testbroker;
 mod partitions;
 #[path = "interop/relay.rs"]
 mod relay;
+#[path = "interop/rewrite_hosts.rs"]
+mod rewrite_hosts;

@@ -12,5 +12,7 @@ mod groups;
 mod offset_reset;
 #[path = "kafka/refusals.rs"]
 mod refusals;
+#[path = "kafka/rewrite_hosts.rs"]
+mod rewrite_hosts;
 #[path = "kafka/round_trip.rs"]
 mod round_trip;

@@ -11,6 +11,7 @@ use std::thread;
 
 use flate2::read::MultiGzDecoder;
 use ottla_protocol::error_code::ErrorCode;
+use ottla_tests::oracle::mutations::{Leniency, leniencies};
 use ottla_tests::oracle::{Verdict, check};
 
 const SHOWN_FAILURES: usize = 5;
@@ -70,9 +71,36 @@ fn every_message_of_every_version_is_read_and_written_as_kafka_does() {
     all_pass("fixtures.jsonl.gz", 5582, 0);
 }
 
+/// Each of these is read by its API's key too, not only by its type (`tests/src/oracle/any.rs`).
+#[test]
+fn most_of_those_messages_are_requests_and_responses() {
+    let text = lines_of("fixtures.jsonl.gz");
+    let of_kind = |kind: &str| {
+        let text_of_kind = format!(r#""kind":"{kind}""#);
+        text.lines().filter(|line| line.contains(&text_of_kind)).count()
+    };
+    assert_eq!(["request", "response", "header", "data"].map(of_kind), [2651, 2760, 34, 137]);
+}
+
 #[test]
 fn damaged_messages_are_refused_where_kafka_refuses_them() {
     all_pass("mutations.jsonl.gz", 1827, 0);
+}
+
+#[test]
+fn each_leniency_of_reading_is_as_often_as_documented() {
+    let text = lines_of("mutations.jsonl.gz");
+    let found: Vec<_> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("it is JSON"))
+        .flat_map(|line| leniencies(&line).expect("a reason"))
+        .collect();
+    let document = include_str!("../../docs/decisions/0003-lenient-decoding.md");
+    for leniency in Leniency::ALL {
+        let count = found.iter().filter(|found| **found == leniency).count();
+        let row = format!("| `{}` | {count} |", leniency.name());
+        assert!(document.contains(&row), "the document has no row {row}");
+    }
 }
 
 #[test]

@@ -72,6 +72,7 @@ fn files(specs: &[Spec]) -> BTreeMap<String, String> {
     let mut files: BTreeMap<String, String> =
         specs.iter().map(|s| (format!("messages/{}.rs", emit::module(s)), emit::file(s))).collect();
     files.insert("messages.rs".to_owned(), registry::modules(specs));
+    files.insert("messages/any.rs".to_owned(), registry::any(specs));
     files.insert("messages/apis.rs".to_owned(), registry::apis(specs));
     files
 }

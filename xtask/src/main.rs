@@ -9,6 +9,7 @@ mod npm;
 mod oracle;
 mod pins;
 mod process;
+mod soak;
 mod test;
 mod tidy;
 mod workspace;
@@ -31,6 +32,8 @@ enum Command {
     Kafka(kafka::Command),
     /// Compare the codec with bytes that Apache Kafka made.
     Oracle(oracle::Arguments),
+    /// Run the long forms of tests that find more the longer they run.
+    Soak(soak::Arguments),
     /// Run every test, on a real Kafka too where Java and Maven are present.
     Test(test::Arguments),
     /// Check the rules that keep the workspace in shape.
@@ -56,6 +59,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Codegen(options) => codegen::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Kafka(command) => kafka::run(command),
         Command::Oracle(arguments) => oracle::run(&arguments),
+        Command::Soak(arguments) => soak::run(&arguments),
         Command::Test(arguments) => test::run(arguments),
         Command::Tidy => tidy::run(),
     }

@@ -8,9 +8,9 @@ mod tally;
 use crate::interrupt;
 use anyhow::Result;
 use clap::Args;
-use section::Section;
+pub use section::Section;
 use std::process::ExitCode;
-use tally::Tally;
+pub use tally::Tally;
 
 /// What to run.
 #[derive(Args)]

@@ -17,10 +17,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
-use ottla_protocol::messages::metadata_response::MetadataResponse;
 use ottla_protocol::types::TopicName;
 
 use crate::backoff::Backoff;
+use crate::connection::Answer;
 use crate::random::Jitter;
 use crate::request::RequestError;
 use crate::time::Instant;
@@ -149,9 +149,27 @@ impl Metadata {
         }
     }
 
-    /// The request's answer, in `version`.
-    pub fn on_response(&mut self, now: Instant, response: &MetadataResponse) {
-        self.snapshot = Arc::new(self.snapshot.updated(response));
+    /// The request's answer. It is read topic by topic: of a large cluster its structs would take ten times the
+    /// snapshot's memory.
+    ///
+    /// # Errors
+    /// What was answered is no Metadata response; that counts as a failure.
+    pub fn on_answer(&mut self, now: Instant, answer: &Answer) -> Result<(), RequestError> {
+        match self.snapshot.updated(&answer.body, answer.version) {
+            Ok(snapshot) => {
+                self.on_snapshot(now, snapshot);
+                Ok(())
+            }
+            Err(error) => {
+                let error = RequestError::Decode(error);
+                self.on_failure(now, &error);
+                Err(error)
+            }
+        }
+    }
+
+    fn on_snapshot(&mut self, now: Instant, snapshot: ClusterSnapshot) {
+        self.snapshot = Arc::new(snapshot);
         let missing = self.wanted.keys().any(|name| match self.snapshot.topic(name) {
             Some(topic) => topic.is_incomplete(),
             None => true,
@@ -213,8 +231,12 @@ pub fn partition_counts<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use ottla_protocol::error_code::ErrorCode;
-    use ottla_protocol::messages::metadata_response::{MetadataResponsePartition, MetadataResponseTopic};
+    use ottla_protocol::message::Message;
+    use ottla_protocol::messages::metadata_response::{
+        MetadataResponse, MetadataResponsePartition, MetadataResponseTopic,
+    };
 
     fn metadata() -> Metadata {
         let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
@@ -241,13 +263,28 @@ mod tests {
         response
     }
 
+    fn answer(metadata: &mut Metadata, ms: u64, response: &MetadataResponse) {
+        let body = response.to_bytes(12).expect("it can be written");
+        metadata.on_answer(at(ms), &Answer { version: 12, body }).expect("it can be read");
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_a_failure() {
+        let mut metadata = metadata();
+        metadata.poll_request(at(0));
+        let cut = Answer { version: 12, body: Bytes::from_static(&[0, 0]) };
+        assert!(matches!(metadata.on_answer(at(0), &cut), Err(RequestError::Decode(_))));
+        assert_eq!(metadata.attempts(), 1);
+        assert!(metadata.next_timeout() > Some(at(0)));
+    }
+
     #[test]
     fn a_complete_answer_lasts_for_the_maximum_age() {
         let mut metadata = metadata();
         metadata.want(at(0), &"orders".into());
         assert!(metadata.poll_request(at(0)).is_some());
         assert!(metadata.poll_request(at(9)).is_none());
-        metadata.on_response(at(10), &response(ErrorCode::NONE));
+        answer(&mut metadata, 10, &response(ErrorCode::NONE));
         assert_eq!(metadata.next_timeout(), Some(at(300_010)));
         assert!(metadata.poll_request(at(300_009)).is_none());
         assert!(metadata.poll_request(at(300_010)).is_some());
@@ -258,7 +295,7 @@ mod tests {
         let mut metadata = metadata();
         metadata.want(at(0), &"orders".into());
         metadata.poll_request(at(0));
-        metadata.on_response(at(0), &response(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+        answer(&mut metadata, 0, &response(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
         let due = metadata.next_timeout().expect("a retry");
         assert!((80..=120).contains(&due.since_start().as_millis()), "{due:?}");
         assert_eq!(metadata.attempts(), 1);
@@ -269,7 +306,7 @@ mod tests {
         let mut metadata = metadata();
         metadata.poll_request(at(0));
         metadata.want(at(1), &"orders".into());
-        metadata.on_response(at(2), &response(ErrorCode::NONE));
+        answer(&mut metadata, 2, &response(ErrorCode::NONE));
         assert!(metadata.next_timeout().expect("another") < at(200));
     }
 
@@ -278,7 +315,7 @@ mod tests {
         let mut metadata = metadata();
         let asked = |metadata: &mut Metadata, ms| {
             let request = metadata.poll_request(at(ms)).expect("a request");
-            metadata.on_response(at(ms), &MetadataResponse::default());
+            answer(metadata, ms, &MetadataResponse::default());
             request.topics.map(|topics| topics.len())
         };
         metadata.want(at(0), &"orders".into());
@@ -294,11 +331,11 @@ mod tests {
     fn an_answer_of_an_older_leader_epoch_does_not_undo_a_newer_one() {
         let mut metadata = metadata();
         metadata.poll_request(at(0));
-        metadata.on_response(at(0), &response(ErrorCode::NONE));
+        answer(&mut metadata, 0, &response(ErrorCode::NONE));
         let mut older = response(ErrorCode::NONE);
         older.topics[0].partitions[0].leader_epoch = 2;
         older.topics[0].partitions[0].leader_id.0 = 9;
-        metadata.on_response(at(1), &older);
+        answer(&mut metadata, 1, &older);
         let topic = metadata.snapshot().topic("orders").expect("the topic").clone();
         assert_eq!(topic.partitions[0].leader_epoch, 3);
     }

@@ -26,12 +26,20 @@ pub enum DecodeErrorKind {
     UnexpectedNull,
     /// A known tagged field's value is shorter or longer than its declared size.
     TaggedFieldSize,
+    /// A known tagged field is there more than once, with this tag.
+    RepeatedTag(u32),
+    /// A tag belongs to a field of other versions.
+    TagNotInVersion(u32),
+    /// A text is longer than any version allows, in bytes.
+    TextTooLong(usize),
     /// The message would take more memory than its budget allows, in bytes.
     OverBudget(usize),
     /// Bytes are left over behind the message.
     TrailingBytes(usize),
     /// Our code does not know that version of the message.
     UnknownVersion(i16),
+    /// Our code does not know the API of that key, or was built without the feature that has its messages.
+    UnknownApi(i16),
     /// A frame is longer than allowed, in bytes.
     FrameTooLarge(i64),
 }
@@ -80,11 +88,15 @@ impl fmt::Display for DecodeErrorKind {
             Self::OverlongVarint => f.write_str("a variable-length number is too long"),
             Self::UnexpectedNull => f.write_str("null where this version allows none"),
             Self::TaggedFieldSize => f.write_str("a tagged field differs from its declared size"),
+            Self::RepeatedTag(tag) => write!(f, "a tagged field is there more than once, with tag: {tag}"),
+            Self::TagNotInVersion(tag) => write!(f, "a tag belongs to a field of other versions: {tag}"),
+            Self::TextTooLong(length) => write!(f, "a text is longer than 32767 bytes: {length}"),
             Self::OverBudget(budget) => {
                 write!(f, "the message needs more memory than allowed: {budget} bytes")
             }
             Self::TrailingBytes(count) => write!(f, "bytes are left over: {count}"),
             Self::UnknownVersion(version) => write!(f, "unknown version: {version}"),
+            Self::UnknownApi(key) => write!(f, "unknown API, or not in this build: key {key}"),
             Self::FrameTooLarge(size) => write!(f, "the frame is too large: {size} bytes"),
         }
     }
@@ -126,7 +138,7 @@ pub enum EncodeErrorKind {
     UnexpectedNull,
     /// Text, bytes or an array is longer than its length field can say.
     TooLong(usize),
-    /// Unknown tagged fields are set in a version without tagged fields, or their tags do not ascend.
+    /// Unknown tagged fields are set in a version without tagged fields, or a tag is there twice or past 31 bits.
     TaggedFields,
     /// Our code does not know that version of the message.
     UnknownVersion,

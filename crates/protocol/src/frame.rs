@@ -2,23 +2,37 @@
 //!
 //! Writing builds a frame in a [`FrameBuf`], whose record batches are shared rather than copied. Reading cuts frames
 //! off the bytes that have arrived; it does no IO.
+//!
+//! A proxy need not read more than it wants to know: [`RequestStart`] is the part of a request that all versions share,
+//! [`relay_request`] and [`relay_response`] give a frame another correlation id and nothing else, and
+//! [`encode_request_around`] and [`encode_response_around`] put another header in front of a body that they do not look
+//! at.
+
+mod relay;
+
+pub use relay::{
+    RequestStart, encode_request_around, encode_response_around, relay_request, relay_response,
+    response_correlation_id,
+};
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::api::ApiKey;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::message::{Message, Request, Response};
 use crate::messages::request_header::RequestHeader;
 use crate::messages::response_header::ResponseHeader;
 use crate::types::Str;
 
-/// Batches below this many bytes are copied: a piece of its own costs more than that.
+/// Batches and bodies below this many bytes are copied: a piece of its own costs more than that.
 const SHARE_FROM: usize = 1024;
 
 /// The largest frame that Java's clients and brokers accept unless told otherwise
 /// (`socket.request.max.bytes`), in bytes.
 pub const DEFAULT_MAX_FRAME_SIZE: usize = 100 * 1024 * 1024;
 
-/// Bytes of a message being written. Large record batches stay where they are and are referred to.
+/// Bytes of a message being written. Large record batches, and bodies that are passed on, stay where they are and are
+/// referred to.
 #[derive(Clone, Debug, Default)]
 pub struct FrameBuf {
     bytes: Vec<u8>,
@@ -92,6 +106,23 @@ impl FrameBuf {
         all.into()
     }
 
+    /// Appends a frame: what `content` writes, with its size in front. For content that no function here writes, such as
+    /// a header as it came and a message of any API.
+    ///
+    /// # Errors
+    /// Those of `content`; the buffer then holds a broken frame and must be cleared.
+    pub fn put_frame(
+        &mut self,
+        content: impl FnOnce(&mut Self) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        let (start, before) = (self.bytes.len(), self.total_len());
+        self.put(&[0; 4]);
+        content(self)?;
+        let size = (self.total_len() - before - 4) as u32;
+        self.bytes[start..start + 4].copy_from_slice(&size.to_be_bytes());
+        Ok(())
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
@@ -115,16 +146,6 @@ impl FrameBuf {
     pub(crate) fn split_off(&mut self, at: usize) -> Vec<u8> {
         self.bytes.split_off(at)
     }
-
-    /// Writes what `body` writes, with its size in front.
-    fn sized(&mut self, body: impl FnOnce(&mut Self) -> Result<(), EncodeError>) -> Result<(), EncodeError> {
-        let (start, before) = (self.bytes.len(), self.total_len());
-        self.put(&[0; 4]);
-        body(self)?;
-        let size = (self.total_len() - before - 4) as u32;
-        self.bytes[start..start + 4].copy_from_slice(&size.to_be_bytes());
-        Ok(())
-    }
 }
 
 /// Appends a request with its header and size.
@@ -146,7 +167,7 @@ pub fn encode_request<R: Request>(
         client_id: client_id.cloned(),
         ..RequestHeader::default()
     };
-    out.sized(|out| {
+    out.put_frame(|out| {
         header.encode(api.request_header_version(version), out)?;
         request.encode(version, out)
     })
@@ -163,7 +184,7 @@ pub fn encode_response<R: Response>(
     correlation_id: i32,
 ) -> Result<(), EncodeError> {
     let header = ResponseHeader { correlation_id, ..ResponseHeader::default() };
-    out.sized(|out| {
+    out.put_frame(|out| {
         header.encode(R::header_version(version), out)?;
         response.encode(version, out)
     })
@@ -175,12 +196,16 @@ pub fn encode_response<R: Response>(
 /// A header that cannot be read. An API that the specs do not know is none: its header is read as version 1, which is
 /// where all versions agree, up to the client id.
 pub fn decode_request_header(frame: &Bytes) -> Result<(RequestHeader, Bytes), DecodeError> {
-    let start = frame.get(..4).ok_or_else(|| DecodeError::new(DecodeErrorKind::Truncated, frame.len()))?;
-    let key = crate::api::ApiKey(i16::from_be_bytes([start[0], start[1]]));
-    let version = i16::from_be_bytes([start[2], start[3]]);
-    let header_version = key.api().map_or(1, |api| api.request_header_version(version));
-    let (header, read) = RequestHeader::decode_prefix(frame, header_version)?;
+    let start = RequestStart::read(frame)?;
+    let (header, read) =
+        RequestHeader::decode_prefix(frame, request_header_version(start.api_key, start.version))?;
     Ok((header, frame.slice(read..)))
+}
+
+/// Where the specs do not know the API: 1, which all versions begin with. What a later one adds is then taken for the
+/// start of the body, and so passes through.
+fn request_header_version(api_key: ApiKey, version: i16) -> i16 {
+    api_key.api().map_or(1, |api| api.request_header_version(version))
 }
 
 /// Reads the header of a response's frame (without its size), in the version that

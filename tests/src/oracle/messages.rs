@@ -1,94 +1,42 @@
-//! Lines about messages: `fixtures`, `mutations` and `downgrade`.
+//! Lines about messages as Kafka writes them: `fixtures` and `downgrade`. Damaged ones are in `mutations`.
 
 use bytes::{Bytes, BytesMut};
 use ottla_protocol::api::ApiKey;
 use ottla_protocol::frame::{self, FrameBuf};
-use ottla_protocol::json::{from_json, to_json};
 use ottla_protocol::message::Message;
 use ottla_protocol::messages::response_header::ResponseHeader;
 use serde_json::Value;
 
-use super::{hex, hex_field, int_field, text_field};
-
-/// What can be done with a message whose type is known only by name.
-struct Codec {
-    name: &'static str,
-    /// Reads a body and writes it again.
-    round_trip: fn(&Bytes, i16) -> Result<RoundTrip, String>,
-    /// Reads a body and prints it.
-    print: fn(&Bytes, i16) -> Result<Value, String>,
-    /// Reads JSON of the first version and writes it in the second.
-    parse: fn(&Value, i16, i16) -> Result<Bytes, String>,
-}
-
-/// How many bytes were read, and what was written.
-type RoundTrip = (usize, Bytes);
-
-fn round_trip<M: Message>(body: &Bytes, version: i16) -> Result<RoundTrip, String> {
-    let (message, read) = M::decode_prefix(body, version).map_err(|e| e.to_string())?;
-    let mut out = FrameBuf::new();
-    message.encode(version, &mut out).map_err(|e| format!("cannot be written again: {e}"))?;
-    Ok((read, out.into_bytes()))
-}
-
-fn print<M: Message>(body: &Bytes, version: i16) -> Result<Value, String> {
-    let (message, _) = M::decode_prefix(body, version).map_err(|e| e.to_string())?;
-    to_json(&message, version).map_err(|e| e.to_string())
-}
-
-fn parse<M: Message>(json: &Value, json_version: i16, version: i16) -> Result<Bytes, String> {
-    let message: M = from_json(json, json_version).map_err(|e| format!("cannot read the json: {e}"))?;
-    message.to_bytes(version).map_err(|e| e.to_string())
-}
-
-macro_rules! codecs {
-    ($($module:ident::$name:ident;)*) => {
-        static CODECS: &[Codec] = &[$(Codec {
-            name: stringify!($name),
-            round_trip: round_trip::<ottla_protocol::messages::$module::$name>,
-            print: print::<ottla_protocol::messages::$module::$name>,
-            parse: parse::<ottla_protocol::messages::$module::$name>,
-        },)*];
-    };
-}
-
-ottla_protocol::__each_message!(codecs);
-
-fn codec(line: &Value) -> Result<&'static Codec, String> {
-    let name = text_field(line, "name")?;
-    CODECS.iter().find(|codec| codec.name == name).ok_or_else(|| format!("no such message: {name}"))
-}
+use super::codec::{Codec, ReadMessage};
+use super::{any, hex, hex_field, int_field, text_field};
 
 /// A body that Kafka wrote: it reads completely, writes back to the same bytes, and none of its strict prefixes reads
 /// as a whole message.
 pub fn check_fixture(line: &Value) -> Result<(), String> {
-    let codec = codec(line)?;
+    let codec = Codec::of(line)?;
     let version = int_field(line, "version")? as i16;
     let body = Bytes::from(hex_field(line, "hex")?);
     if text_field(line, "case")? == "frame" {
         return check_frame(line, codec, body);
     }
-    let (read, written) = (codec.round_trip)(&body, version)?;
-    if read != body.len() {
-        return Err(format!("{} of {} bytes read", read, body.len()));
+    check_body(line, codec, &body, version)?;
+    (codec.refuses_prefixes)(&body, version)
+}
+
+/// The body reads completely and writes back to the same bytes, also by its API's key; the line's JSON is what it prints
+/// as, and reads as the body, but for unknown tagged fields, which it lacks.
+fn check_body(line: &Value, codec: &Codec, body: &Bytes, version: i16) -> Result<(), String> {
+    any::check(line, body, version)?;
+    let ReadMessage { len, written, printed } =
+        (codec.read)(body, version).map_err(|error| error.to_string())?;
+    if len != body.len() {
+        return Err(format!("{len} of {} bytes read", body.len()));
     }
+    let written = written?;
     if written != body {
         return Err(format!("written back as {}", hex(&written)));
     }
-    check_json(line, codec, &body, version)?;
-    let prefixes = if body.len() <= 4096 { body.len() } else { 0 };
-    for len in 0..prefixes {
-        if (codec.round_trip)(&body.slice(..len), version).is_ok() {
-            return Err(format!("its first {len} of {} bytes read as a whole message", body.len()));
-        }
-    }
-    Ok(())
-}
-
-/// The line's JSON is what the body prints as, and reads as the body; but for unknown tagged fields, which it lacks.
-fn check_json(line: &Value, codec: &Codec, body: &Bytes, version: i16) -> Result<(), String> {
-    let expected = &line["json"];
-    let printed = (codec.print)(body, version)?;
+    let (expected, printed) = (&line["json"], printed?);
     if printed != *expected {
         return Err(format!("printed as {printed}"));
     }
@@ -105,7 +53,7 @@ fn check_json(line: &Value, codec: &Codec, body: &Bytes, version: i16) -> Result
 /// A message of a high version written in a lower one: what is missing there is dropped or refused as Kafka does.
 pub fn check_downgrade(line: &Value) -> Result<(), String> {
     let json_version = int_field(line, "jsonVersion")? as i16;
-    let written = (codec(line)?.parse)(&line["json"], json_version, int_field(line, "version")? as i16);
+    let written = (Codec::of(line)?.parse)(&line["json"], json_version, int_field(line, "version")? as i16);
     match (line["error"].as_str(), written) {
         (None, Ok(written)) if written == hex_field(line, "hex")? => Ok(()),
         (None, Ok(written)) => Err(format!("written as {}", hex(&written))),
@@ -154,12 +102,11 @@ fn check_frame(line: &Value, codec: &Codec, bytes: Bytes) -> Result<(), String> 
         found.encode(header_version, &mut out).map_err(|e| e.to_string())?;
         frame.slice(read..)
     };
-    let (read, written) = (codec.round_trip)(&body, version)?;
-    let again = [&out.into_bytes()[..], &written].concat();
-    if read != body.len() || again != frame {
+    check_body(line, codec, &body, version)?;
+    let again = [&out.into_bytes()[..], &body].concat();
+    if again != frame {
         return Err(format!("written back as {}", hex(&again)));
     }
-    check_json(line, codec, &body, version)?;
     check_header_version(line, version, header_version)
 }
 
@@ -174,28 +121,4 @@ fn check_header_version(line: &Value, version: i16, header_version: i16) -> Resu
         return Err(format!("header version {ours}, Kafka's is {header_version}"));
     }
     Ok(())
-}
-
-/// A damaged body: an error where Java says so. Where Java is lenient, refusing is allowed for text that is not UTF-8.
-pub fn check_mutation(line: &Value) -> Result<(), String> {
-    let codec = codec(line)?;
-    let body = Bytes::from(hex_field(line, "hex")?);
-    let found = (codec.round_trip)(&body, int_field(line, "version")? as i16);
-    match (text_field(line, "verdict")?, found) {
-        ("ok", Ok((read, written))) => {
-            let remaining = int_field(line, "remaining")? as usize;
-            if body.len() - read != remaining {
-                return Err(format!("{} bytes left over, Java leaves {remaining}", body.len() - read));
-            }
-            let expected = hex_field(line, "reencoded")?;
-            if written != expected {
-                return Err(format!("written back as {}", hex(&written)));
-            }
-            Ok(())
-        }
-        ("ok", Err(error)) if error.contains("utf-8") => Ok(()),
-        ("ok", Err(error)) => Err(format!("Java reads it, we do not: {error}")),
-        (_, Ok(_)) => Err("Java refuses it, we read it".to_owned()),
-        (_, Err(_)) => Ok(()),
-    }
 }

@@ -206,10 +206,7 @@ impl State {
         let result = pool.call(peer, Lane::Control, request, MetadataRequest::VERSIONS).await;
         let now = self.clock.instant();
         match result {
-            Ok((response, _)) => {
-                self.lock().on_response(now, &response);
-                Ok(())
-            }
+            Ok(answer) => self.lock().on_answer(now, &answer),
             Err(error) => {
                 self.lock().on_failure(now, &error);
                 Err(error)

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use ottla_core::backoff::Backoff;
-use ottla_core::connection::{ConnectionConfig, Encodable};
+use ottla_core::connection::{Answer, ConnectionConfig, Encodable};
 use ottla_core::metadata::ClusterSnapshot;
 use ottla_core::random::Jitter;
 use ottla_core::request::RequestError;
@@ -165,14 +165,14 @@ impl Pool {
         }
     }
 
-    /// Sends a request and waits for its answer, decoded.
+    /// Sends a request and waits for its answer.
     pub(crate) async fn call<R: Request + Send + 'static>(
         &self,
         peer: Peer,
         lane: Lane,
         request: R,
         versions: VersionRange,
-    ) -> Result<(R::Response, i16), RequestError> {
+    ) -> Result<Answer, RequestError> {
         let (sender, receiver) = oneshot::channel();
         let options = SendOptions { versions, expects_answer: true, timeout: self.config.request_timeout };
         let reply: Reply = Box::new(move |result| {
@@ -180,8 +180,7 @@ impl Pool {
             _ = sender.send(result);
         });
         self.send(peer, lane, Box::new(request), options, reply);
-        let answer = receiver.await.unwrap_or(Err(RequestError::Closed))?;
-        Ok((answer.decode::<R>()?, answer.version))
+        receiver.await.unwrap_or(Err(RequestError::Closed))
     }
 
     fn connection(&self, peer: Peer, lane: Lane) -> Result<Connection, RequestError> {

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use ottla_protocol::error::DecodeError;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::messages::metadata_response::{
-    MetadataResponse, MetadataResponsePartition, MetadataResponseTopic,
+    MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
+use ottla_protocol::streamed::decode_each;
 use ottla_protocol::types::{NodeId, NodeIds, Str, TopicName, Uuid};
 
 /// What one Metadata response said, together with what earlier ones said of topics that it leaves out.
@@ -81,28 +84,32 @@ impl ClusterSnapshot {
         Some((partition.leader?, partition.leader_epoch))
     }
 
-    /// This picture with what `response` says.
-    pub(super) fn updated(&self, response: &MetadataResponse) -> Self {
-        let broker = |b: &ottla_protocol::messages::metadata_response::MetadataResponseBroker| {
-            let broker = Broker {
-                node_id: b.node_id,
-                host: b.host.detach(),
-                port: u16::try_from(b.port).unwrap_or_default(),
-                rack: b.rack.as_ref().map(Str::detach),
-            };
-            (b.node_id, broker)
-        };
+    /// This picture with what a Metadata response says.
+    pub(super) fn updated(&self, response: &Bytes, version: i16) -> Result<Self, DecodeError> {
         let mut topics = self.topics.clone();
-        for topic in &response.topics {
-            let Some(name) = &topic.name else { continue };
-            let known = self.topics.get(name);
-            topics.insert(name.detach(), Arc::new(Topic::from_response(name, topic, known.map(|t| &**t))));
-        }
-        Self {
+        let add = |topic: MetadataResponseTopic| {
+            let Some(name) = topic.name.as_ref().map(TopicName::detach) else { return };
+            let known = self.topics.get(&name).map(|known| &**known);
+            topics.insert(name.clone(), Arc::new(Topic::from_response(name, topic, known)));
+        };
+        let (response, _) =
+            decode_each(response, version, |response: &mut MetadataResponse| &mut response.topics, add)?;
+        Ok(Self {
             cluster_id: response.cluster_id.as_ref().map(Str::detach).or_else(|| self.cluster_id.clone()),
             controller: Some(response.controller_id).filter(|id| id.0 >= 0),
-            brokers: response.brokers.iter().map(broker).collect(),
+            brokers: response.brokers.iter().map(|broker| (broker.node_id, broker.into())).collect(),
             topics,
+        })
+    }
+}
+
+impl From<&MetadataResponseBroker> for Broker {
+    fn from(broker: &MetadataResponseBroker) -> Self {
+        Self {
+            node_id: broker.node_id,
+            host: broker.host.detach(),
+            port: u16::try_from(broker.port).unwrap_or_default(),
+            rack: broker.rack.as_ref().map(Str::detach),
         }
     }
 }
@@ -116,14 +123,13 @@ impl Topic {
         }
     }
 
-    fn from_response(name: &TopicName, topic: &MetadataResponseTopic, known: Option<&Topic>) -> Self {
+    fn from_response(name: TopicName, mut topic: MetadataResponseTopic, known: Option<&Topic>) -> Self {
         let error = ErrorCode(topic.error_code).into_result().err();
         // A topic that was deleted and made again starts its epochs anew.
         let known = known.filter(|known| known.topic_id == topic.topic_id);
-        let mut partitions: Vec<Partition> = Vec::new();
-        let mut described: Vec<&MetadataResponsePartition> = topic.partitions.iter().collect();
-        described.sort_by_key(|partition| partition.partition_index);
-        for partition in described {
+        topic.partitions.sort_by_key(|partition| partition.partition_index);
+        let mut partitions: Vec<Partition> = Vec::with_capacity(topic.partitions.len());
+        for partition in topic.partitions {
             // Indexes have no gaps; what does not fit is no partition.
             if usize::try_from(partition.partition_index) != Ok(partitions.len()) {
                 continue;
@@ -134,14 +140,20 @@ impl Topic {
                 Some(older) if older.leader_epoch > partition.leader_epoch && partition.leader_epoch >= 0 => {
                     older.clone()
                 }
-                _ => Partition {
-                    leader: Some(partition.leader_id).filter(|id| id.0 >= 0),
-                    leader_epoch: partition.leader_epoch,
-                    replicas: partition.replica_nodes.clone(),
-                    isr: partition.isr_nodes.clone(),
-                },
+                _ => partition.into(),
             });
         }
-        Self { name: name.detach(), topic_id: topic.topic_id, error, partitions }
+        Self { name, topic_id: topic.topic_id, error, partitions }
+    }
+}
+
+impl From<MetadataResponsePartition> for Partition {
+    fn from(partition: MetadataResponsePartition) -> Self {
+        Self {
+            leader: Some(partition.leader_id).filter(|id| id.0 >= 0),
+            leader_epoch: partition.leader_epoch,
+            replicas: partition.replica_nodes,
+            isr: partition.isr_nodes,
+        }
     }
 }

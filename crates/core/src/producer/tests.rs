@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ottla_protocol::compression::{Compression, CompressionLevel, Compressor};
 use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::message::Message;
 use ottla_protocol::messages::metadata_response::{
     MetadataResponse, MetadataResponsePartition, MetadataResponseTopic,
 };
@@ -14,6 +15,7 @@ use ottla_protocol::records::{NO_HEADERS, RecordSet};
 
 use super::*;
 use crate::backoff::Backoff;
+use crate::connection::Answer;
 use crate::metadata::{Metadata, MetadataConfig};
 use crate::request::RequestError;
 
@@ -57,7 +59,8 @@ fn snapshot(partitions: i32) -> ClusterSnapshot {
         allow_auto_topic_creation: false,
     };
     let mut metadata = Metadata::new(config, Jitter::seeded(1), Instant::ZERO);
-    metadata.on_response(Instant::ZERO, &response);
+    let body = response.to_bytes(12).expect("it can be written");
+    metadata.on_answer(Instant::ZERO, &Answer { version: 12, body }).expect("it can be read");
     (**metadata.snapshot()).clone()
 }
 

@@ -17,6 +17,8 @@ use crate::walk::{ArrayMut, Field, HotArray, Optional, TAGGED_FIELDS, VisitorMut
 const BUDGET_PER_BYTE: usize = 64;
 /// … and this much at least.
 const BUDGET_FLOOR: usize = 64 * 1024;
+/// The longest text of any version, in bytes, whatever its length field could say.
+const LONGEST_TEXT: usize = i16::MAX as usize;
 
 /// Reads one message of one version out of a frame.
 pub struct Decoder<'a> {
@@ -83,6 +85,15 @@ impl<'a> Decoder<'a> {
     #[cold]
     fn fail(&mut self, f: &'static Field, kind: DecodeErrorKind) {
         if self.error.is_none() {
+            // What ends inside a tagged field ends where the declared size says so.
+            let kind = match kind {
+                DecodeErrorKind::Truncated | DecodeErrorKind::ArrayTooLong(_)
+                    if !self.suspended.is_empty() =>
+                {
+                    DecodeErrorKind::TaggedFieldSize
+                }
+                kind => kind,
+            };
             let mut error = DecodeError::new(kind, self.end - self.rest.len());
             error.within(f.name);
             self.error = Some(Box::new(error));
@@ -100,20 +111,26 @@ impl<'a> Decoder<'a> {
     /// Whether `f` is to be read: it is in this version, and if tagged, it is there. Then its value comes next.
     #[inline(always)]
     fn enter(&mut self, f: &'static Field) -> bool {
-        f.is_in(self.version)
-            && match f.tagged() {
-                None => true,
-                Some(tag) => self.enter_tagged(tag),
-            }
+        match f.tagged() {
+            None => f.is_in(self.version),
+            Some(tag) => self.enter_tagged(f, tag),
+        }
     }
 
     #[inline(never)]
-    fn enter_tagged(&mut self, tag: u32) -> bool {
+    fn enter_tagged(&mut self, f: &'static Field, tag: u32) -> bool {
         let Some(&start) = self.levels.last() else { return false };
-        // As in Java, the last of several counts. The others are no unknown fields: written again as such,
-        // they would take its place.
-        let slots = self.slots[start..].iter_mut().filter(|slot| slot.tag == tag);
-        let Some(data) = slots.filter_map(|slot| slot.data.take()).last() else { return false };
+        let mut slots = self.slots[start..].iter_mut().filter(|slot| slot.tag == tag);
+        let Some(data) = slots.next().and_then(|slot| slot.data.take()) else { return false };
+        // Java reads each one over the one before. Two values for one field are refused here.
+        if slots.next().is_some() {
+            self.fail(f, DecodeErrorKind::RepeatedTag(tag));
+            return false;
+        }
+        if !f.is_in(self.version) {
+            self.fail(f, DecodeErrorKind::TagNotInVersion(tag));
+            return false;
+        }
         self.suspended.push((self.rest, self.end));
         self.end = self.offset_of(data) + data.len();
         self.rest = data;
@@ -186,7 +203,8 @@ impl<'a> Decoder<'a> {
     #[inline(always)]
     fn length(&mut self, f: &'static Field, wide: bool) -> Option<usize> {
         if self.flexible && !f.is_never_compact() {
-            return (self.unsigned_varint(f) as usize).checked_sub(1);
+            // As in Java, past 31 bits it is below zero.
+            return usize::try_from((self.unsigned_varint(f) as i32).wrapping_sub(1)).ok();
         }
         let length = if wide {
             i64::from(i32::from_be_bytes(self.fixed(f)))
@@ -217,6 +235,9 @@ impl<'a> Decoder<'a> {
 
     fn read_string(&mut self, f: &'static Field) -> Option<Str> {
         let len = self.length(f, false)?;
+        if len > LONGEST_TEXT {
+            self.fail(f, DecodeErrorKind::TextTooLong(len));
+        }
         let part = self.slice(f, len);
         let text = Str::from_utf8(self.shared(part));
         if text.is_none() {
@@ -265,20 +286,21 @@ impl<'a> Decoder<'a> {
 
     fn read_slots(&mut self) {
         let f = &TAGGED_FIELDS;
-        let count = self.unsigned_varint(f);
+        // As in Java, past 31 bits it is below zero: none.
+        let count = usize::try_from(self.unsigned_varint(f) as i32).unwrap_or(0);
         // A tagged field takes two bytes at least.
-        if count as usize > self.rest.len() / 2 {
-            return self.fail(f, DecodeErrorKind::ArrayTooLong(u64::from(count)));
+        if count > self.rest.len() / 2 {
+            return self.fail(f, DecodeErrorKind::ArrayTooLong(count as u64));
         }
         if count == 0 {
             return;
         }
         let each = size_of::<Slot<'_>>() + size_of::<TaggedField>();
-        self.spend(f, size_of::<Vec<TaggedField>>() + count as usize * each);
+        self.spend(f, size_of::<Vec<TaggedField>>() + count * each);
         if self.error.is_some() {
             return;
         }
-        self.slots.reserve_exact(count as usize);
+        self.slots.reserve_exact(count);
         for _ in 0..count {
             let tag = self.unsigned_varint(f);
             let size = self.unsigned_varint(f) as usize;
@@ -490,18 +512,94 @@ impl VisitorMut for Decoder<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::message::Message;
-    use crate::messages::api_versions_response::ApiVersionsResponse;
     use bytes::Bytes;
 
-    /// `zkMigrationReady` (tag 3) twice: true, then false.
-    const TWICE: [u8; 14] = [0, 0, 1, 0, 0, 0, 0, 2, 3, 1, 1, 3, 1, 0];
+    use crate::error::{DecodeError, DecodeErrorKind};
+    use crate::message::Message;
+    use crate::messages::api_versions_request::ApiVersionsRequest;
+    use crate::messages::api_versions_response::ApiVersionsResponse;
+    use crate::messages::fetch_request::FetchRequest;
+
+    /// An empty `ApiVersionsResponse` of version 3, up to its tagged fields.
+    const START: [u8; 7] = [0, 0, 1, 0, 0, 0, 0];
+
+    fn response(tagged: &[u8]) -> Result<ApiVersionsResponse, DecodeError> {
+        ApiVersionsResponse::decode(&[&START, tagged].concat().into(), 3)
+    }
+
+    #[track_caller]
+    fn refused<M: std::fmt::Debug>(read: Result<M, DecodeError>, kind: DecodeErrorKind) {
+        assert_eq!(read.map_err(|error| error.kind()).expect_err("it is damaged"), kind);
+    }
 
     #[test]
-    fn of_tagged_fields_with_one_tag_the_last_counts_and_the_others_are_not_kept() {
-        let message = ApiVersionsResponse::decode(&Bytes::from_static(&TWICE), 3).expect("it decodes");
-        assert!(!message.zk_migration_ready && message.unknown_tagged_fields.is_empty());
-        let written = message.to_bytes(3).expect("it can be written");
-        assert_eq!(written[..], [&TWICE[..7], &[0]].concat());
+    fn a_known_tagged_field_is_there_once() {
+        let once = response(&[1, 3, 1, 1]).expect("zkMigrationReady is tag 3");
+        assert!(once.zk_migration_ready && once.unknown_tagged_fields.is_empty());
+        refused(response(&[2, 3, 1, 1, 3, 1, 0]), DecodeErrorKind::RepeatedTag(3));
+    }
+
+    #[test]
+    fn a_tag_of_another_version_is_refused_and_one_that_no_version_knows_is_kept() {
+        let request = FetchRequest { max_wait_ms: 7, ..FetchRequest::default() };
+        let with_tag = |request: &FetchRequest, tag| {
+            let mut bytes = request.to_bytes(12).expect("it can be written").to_vec();
+            assert_eq!(bytes.pop(), Some(0), "no tagged fields");
+            bytes.extend_from_slice(&[1, tag, 1, 0]);
+            FetchRequest::decode(&bytes.into(), 12)
+        };
+        // replicaState, from version 15 on.
+        refused(with_tag(&request, 1), DecodeErrorKind::TagNotInVersion(1));
+        let kept = with_tag(&request, 77).expect("it is read").unknown_tagged_fields;
+        assert_eq!(kept.as_slice()[0].tag, 77);
+    }
+
+    #[test]
+    fn a_tagged_field_holds_exactly_what_its_size_says() {
+        use DecodeErrorKind::{TaggedFieldSize, Truncated};
+        // zkMigrationReady is a bool, finalizedFeaturesEpoch an int64.
+        refused(response(&[1, 3, 0]), TaggedFieldSize);
+        refused(response(&[1, 3, 2, 1, 1]), TaggedFieldSize);
+        refused(response(&[1, 1, 2, 0, 0]), TaggedFieldSize);
+        refused(response(&[1, 3, 9, 1]), Truncated);
+    }
+
+    #[test]
+    fn compact_lengths_and_counts_past_31_bits_are_below_zero_as_in_java() {
+        // Minus one, minus two and the lowest one, as unsigned varints; then clientSoftwareVersion.
+        for below in
+            [[0xff, 0xff, 0xff, 0xff, 0x0f], [0xfe, 0xff, 0xff, 0xff, 0x0f], [0x81, 0x80, 0x80, 0x80, 8]]
+        {
+            let text = Bytes::from([&below[..], &[1, 0]].concat());
+            refused(ApiVersionsRequest::decode(&text, 3), DecodeErrorKind::UnexpectedNull);
+            let no_tags = response(&below).expect("a count below zero is none");
+            assert!(no_tags.unknown_tagged_fields.is_empty());
+        }
+        let largest = Bytes::from_static(&[0x80, 0x80, 0x80, 0x80, 8, 1, 0]);
+        refused(ApiVersionsRequest::decode(&largest, 3), DecodeErrorKind::TextTooLong(i32::MAX as usize));
+    }
+
+    #[test]
+    fn an_unknown_tag_past_31_bits_is_read_and_cannot_be_written_as_in_java() {
+        let read = response(&[1, 0x80, 0x80, 0x80, 0x80, 8, 0]).expect("Java reads it");
+        assert_eq!(read.unknown_tagged_fields.as_slice()[0].tag, 1 << 31);
+        read.to_bytes(3).expect_err("Java cannot write it");
+        let highest = response(&[1, 0xff, 0xff, 0xff, 0xff, 7, 0]).expect("it is read");
+        highest.to_bytes(3).expect("it can be written");
+    }
+
+    #[test]
+    fn text_is_as_long_as_an_int16_says_in_flexible_versions_too() {
+        let client_software_name = "n".repeat(32_767).as_str().into();
+        let mut request = ApiVersionsRequest { client_software_name, ..ApiVersionsRequest::default() };
+        let bytes = request.to_bytes(3).expect("the longest text can be written");
+        assert_eq!(ApiVersionsRequest::decode(&bytes, 3).expect("and read"), request);
+        request.client_software_name = "n".repeat(32_768).as_str().into();
+        request.to_bytes(3).expect_err("a longer one cannot be written");
+        let mut bytes = bytes.to_vec();
+        assert_eq!(bytes[..3], [0x80, 0x80, 2]);
+        bytes[0] += 1;
+        bytes.insert(3, b'n');
+        refused(ApiVersionsRequest::decode(&bytes.into(), 3), DecodeErrorKind::TextTooLong(32_768));
     }
 }

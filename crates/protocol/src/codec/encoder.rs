@@ -116,21 +116,17 @@ impl<'a> Encoder<'a> {
         if len.is_none() && !f.is_nullable_in(self.version) {
             return self.fail(f, EncodeErrorKind::UnexpectedNull);
         }
+        // Compact lengths could say more; Java writes and reads no more in any version.
+        let most = if wide { i32::MAX as usize } else { i16::MAX as usize };
+        if let Some(len) = len.filter(|len| *len > most) {
+            return self.fail(f, EncodeErrorKind::TooLong(len));
+        }
         if self.flexible && !f.is_never_compact() {
-            match len.map_or(Ok(0), |len| u32::try_from(len + 1)) {
-                Ok(length) => put_unsigned_varint(self.out.tail(), length),
-                Err(_) => self.fail(f, EncodeErrorKind::TooLong(len.unwrap_or_default())),
-            }
+            put_unsigned_varint(self.out.tail(), len.map_or(0, |len| len as u32 + 1));
         } else if wide {
-            match len.map_or(Ok(-1), i32::try_from) {
-                Ok(length) => self.put(&length.to_be_bytes()),
-                Err(_) => self.fail(f, EncodeErrorKind::TooLong(len.unwrap_or_default())),
-            }
+            self.put(&len.map_or(-1, |len| len as i32).to_be_bytes());
         } else {
-            match len.map_or(Ok(-1), i16::try_from) {
-                Ok(length) => self.put(&length.to_be_bytes()),
-                Err(_) => self.fail(f, EncodeErrorKind::TooLong(len.unwrap_or_default())),
-            }
+            self.put(&len.map_or(-1, |len| len as i16).to_be_bytes());
         }
     }
 
@@ -167,7 +163,9 @@ impl<'a> Encoder<'a> {
         }
         known.extend(unknown.as_slice().iter().map(|field| (field.tag, &field.data[..])));
         known.sort_by_key(|field| field.0);
-        let ascending = known.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        // Past 31 bits a tag is below zero in Java, and those before it are higher.
+        let highest = known.last().map_or(0, |field| field.0);
+        let ascending = highest <= i32::MAX as u32 && known.windows(2).all(|pair| pair[0].0 < pair[1].0);
         let tail = self.out.tail();
         put_unsigned_varint(tail, known.len() as u32);
         for (tag, data) in known {

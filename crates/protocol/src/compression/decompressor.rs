@@ -10,7 +10,7 @@ use super::zstd_rust as zstd;
 /// A decompressor that keeps the codecs' state between calls; made empty, filled on first use.
 ///
 /// Up to 50 KiB for gzip and 160 KiB for zstd; lz4 and snappy need none. The pure-Rust zstd decoder also
-/// keeps its window, of at most 8 MiB and as much again.
+/// keeps its window, of at most 8 MiB and as much again, and room for a block's sequences, up to 1.2 MiB.
 #[derive(Default)]
 pub struct Decompressor {
     #[cfg(feature = "gzip")]
@@ -30,7 +30,7 @@ impl Decompressor {
     ///
     /// Memory grows with what is produced, in steps that at most double it, to `limit` and a small
     /// constant; what the data declares is not believed. The pure-Rust zstd decoder holds its window
-    /// besides, of at most twice `limit` and some hundred KiB.
+    /// besides, of at most twice `limit`, and up to 2 MiB for a block and its sequences.
     ///
     /// # Errors
     /// [`CompressionError::LimitExceeded`] once the output passes `limit`,

@@ -9,7 +9,7 @@ use super::JsonError;
 use crate::types::{Int32Array, Str, TaggedFields, Uuid};
 use crate::walk::{ArrayMut, Field, Optional, VisitorMut, Walk};
 
-pub(super) fn read(name: &str, json: &Value, message: &mut dyn Walk, version: i16) -> Result<(), JsonError> {
+pub(crate) fn read(name: &str, json: &Value, message: &mut dyn Walk, version: i16) -> Result<(), JsonError> {
     let Value::Object(root) = json else {
         return Err(JsonError { path: name.to_owned(), reason: "not an object" });
     };
@@ -135,7 +135,10 @@ impl VisitorMut for Reader<'_> {
     }
 
     fn float64(&mut self, f: &'static Field, x: &mut f64) {
-        self.set(f, x, "not a number", Value::as_f64);
+        self.set(f, x, "not a number", |value| match value {
+            Value::String(name) => super::NOT_FINITE.into_iter().find(|x| super::name_of(*x) == name),
+            value => value.as_f64(),
+        });
     }
 
     fn uuid(&mut self, f: &'static Field, x: &mut Uuid) {

@@ -10,7 +10,7 @@ use crate::error::{EncodeError, EncodeErrorKind};
 use crate::types::{Int32Array, Str, TaggedFields, Uuid};
 use crate::walk::{Array, Field, TAGGED_FIELDS, Visitor, Walk};
 
-pub(super) fn write(
+pub(crate) fn write(
     name: &str,
     message: &dyn Walk,
     version: i16,
@@ -100,7 +100,9 @@ impl Visitor for Writer {
 
     fn float64(&mut self, f: &'static Field, x: f64) {
         if self.enter(f, || x == 0.0) {
-            self.put(f, x.into());
+            // JSON has no such numbers, and Java prints their names.
+            let value = if x.is_finite() { x.into() } else { super::name_of(x).into() };
+            self.put(f, value);
         }
     }
 

@@ -80,7 +80,7 @@ impl BatchBuilder {
     #[must_use]
     pub fn with_buffer(mut buffer: Vec<u8>) -> Self {
         buffer.clear();
-        Self { capacity: buffer.capacity(), buffer, ..Self::new() }
+        Self { capacity: buffer.capacity().saturating_sub(SLACK), buffer, ..Self::new() }
     }
 
     /// Drops all records and keeps the buffer.
@@ -293,7 +293,7 @@ impl BatchBuilder {
 
     #[cold]
     fn start(&mut self) {
-        self.buffer.reserve(self.capacity.max(BatchHeader::SIZE));
+        self.buffer.reserve(self.capacity.max(BatchHeader::SIZE) + SLACK);
         self.buffer.resize(BatchHeader::SIZE, 0);
     }
 

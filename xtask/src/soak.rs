@@ -1,0 +1,60 @@
+//! `cargo xtask soak`: the long forms of tests that find more the longer they run, in release builds and with their
+//! output shown, closing with `N passed, N failed`. The short forms are among `cargo xtask test`.
+
+use crate::interrupt;
+use crate::test::{Section, Tally};
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use std::process::ExitCode;
+
+/// What to run, and for how long.
+#[derive(Args)]
+pub struct Arguments {
+    /// How long each part runs, in minutes.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    minutes: u64,
+    /// Only this part; may be given several times.
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
+}
+
+/// A part: one row in `PARTS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Random and damaged bytes for everything that reads a peer's bytes.
+    Hostile,
+}
+
+/// Every part with its target among the tests package's; each runs for `OTTLA_SOAK_MINUTES`.
+const PARTS: [(Part, &str, &str); 1] = [(Part::Hostile, "hostile bytes", "hostile")];
+
+/// Runs the parts, one after the other.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    interrupt::install()?;
+    let mut tally = Tally::default();
+    for (part, title, target) in PARTS {
+        if arguments.only.is_empty() || arguments.only.contains(&part) {
+            tally += section(title, target, arguments.minutes).run()?;
+        }
+    }
+    println!("\n{tally}");
+    Ok(ExitCode::from(u8::from(tally.failed > 0)))
+}
+
+fn section(title: &'static str, target: &'static str, minutes: u64) -> Section<'static> {
+    let arguments =
+        vec!["test", "--release", "--package", "ottla-tests", "--test", target, "--", "--nocapture"];
+    Section { title, arguments, environment: vec![("OTTLA_SOAK_MINUTES", minutes.to_string())] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_has_a_row() {
+        for part in Part::value_variants() {
+            assert!(PARTS.iter().any(|(row, _, _)| row == part), "{part:?}");
+        }
+    }
+}
