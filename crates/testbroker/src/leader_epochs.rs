@@ -30,6 +30,9 @@ impl LeaderEpochs {
 
     /// The largest epoch up to `leader_epoch` and the offset behind it; `None` if the log knows none that late.
     pub(crate) fn end_of(&self, leader_epoch: i32, log_end_offset: i64) -> Option<(i32, i64)> {
+        if leader_epoch < 0 {
+            return None;
+        }
         if self.latest() == Some(leader_epoch) {
             return Some((leader_epoch, log_end_offset));
         }
@@ -84,6 +87,7 @@ mod tests {
     fn an_epoch_ends_where_the_next_one_starts() {
         let epochs = epochs(&[(1, 0), (4, 7), (6, 9)]);
         let check = |leader_epoch, expected| assert_eq!(epochs.end_of(leader_epoch, 12), expected);
+        check(-1, None);
         check(0, Some((0, 0)));
         check(1, Some((1, 7)));
         check(3, Some((1, 7)));

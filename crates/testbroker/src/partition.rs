@@ -228,7 +228,7 @@ impl Partition {
         let after = self.summary(leader_node, follower);
         FollowerFetched {
             changed: before != after,
-            high_watermark_moved: (before.1, before.3) != (after.1, after.3),
+            high_watermark_moved: before.high_watermarks != after.high_watermarks,
             can_join_isr: self.can_join_isr(leader_node, follower),
         }
     }
@@ -276,14 +276,28 @@ impl Partition {
             .is_some_and(|end| end >= leader.high_watermark() && end >= leading.epoch_start_offset)
     }
 
-    /// Everything that a fetch can change: what the leader knows, its high watermark, the follower's end, high
-    /// watermark and start.
-    fn summary(&self, leader: NodeId, follower: NodeId) -> (Option<i64>, i64, i64, i64, i64) {
-        let leader = self.replicas.get(&leader);
-        let known = leader.and_then(|leader| leader.leading.as_ref()?.end_of(follower));
-        let own = self.replicas.get(&follower).map_or((0, 0, 0), |replica| {
-            (replica.log.end_offset(), replica.high_watermark(), replica.log.start_offset())
-        });
-        (known, leader.map_or(0, Replica::high_watermark), own.0, own.1, own.2)
+    fn summary(&self, leader: NodeId, follower: NodeId) -> Summary {
+        let (leader, follower_id) = (self.replicas.get(&leader), follower);
+        let follower = self.replicas.get(&follower);
+        let high_watermark = |replica: Option<&Replica>| replica.map_or(0, Replica::high_watermark);
+        Summary {
+            known_end: leader.and_then(|leader| leader.leading.as_ref()?.end_of(follower_id)),
+            high_watermarks: (high_watermark(leader), high_watermark(follower)),
+            log: follower.map(|replica| (replica.log.start_offset(), replica.log.end_offset())),
+            latest_epoch: follower.and_then(|replica| replica.epochs.latest()),
+        }
     }
+}
+
+/// Everything that a follower's fetch can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Summary {
+    /// Where the leader thinks that the follower's log ends.
+    known_end: Option<i64>,
+    /// The leader's and the follower's.
+    high_watermarks: (i64, i64),
+    /// Where the follower's log starts and ends.
+    log: Option<(i64, i64)>,
+    /// An epoch that left no records can vanish without any.
+    latest_epoch: Option<i32>,
 }

@@ -136,11 +136,18 @@ impl Cluster {
         let existing = topic.partitions.len();
         let wanted = usize::try_from(count).unwrap_or(0);
         if wanted <= existing {
-            let message =
-                format!("The topic currently has {existing} partition(s); {count} would not be an increase.");
+            let message = if wanted == existing {
+                format!("Topic already has {existing} partition(s).")
+            } else {
+                let name = &topic.name;
+                format!(
+                    "The topic {name} currently has {existing} partition(s); {count} would not be an increase."
+                )
+            };
             return Err(TopicError::new(ErrorCode::INVALID_PARTITIONS, message));
         }
         let more = wanted - existing;
+        let factor = topic.partitions.first().map_or(1, |partition| partition.state().replicas.len());
         self.check_partition_count(i32::try_from(more).unwrap_or(i32::MAX))?;
         if let Some(assignments) = assignments {
             if assignments.len() != more {
@@ -151,9 +158,16 @@ impl Cluster {
                 return Err(TopicError::new(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message));
             }
             self.check_assignment(&assignments)?;
+            if let Some(nodes) = assignments.iter().find(|nodes| nodes.len() != factor) {
+                let message = format!(
+                    "The manual partition assignment includes a partition with {} replica(s), but this is not \
+                     consistent with previous partitions, which have {factor} replica(s).",
+                    nodes.len()
+                );
+                return Err(TopicError::new(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message));
+            }
             return Ok(assignments);
         }
-        let factor = topic.partitions.first().map_or(1, |partition| partition.state().replicas.len());
         let nodes: Vec<NodeId> = self.brokers.current().iter().copied().collect();
         if factor > nodes.len() {
             let message = format!("Unable to replicate the partition {factor} time(s).");

@@ -80,10 +80,12 @@ impl Walk {
         let ms = Duration::from_millis;
         let mut dice = Dice(seed);
         let hears_after = ms(dice.roll(3) * 40);
+        // None at all in one of four.
+        let longest = ms(dice.roll(4) * 10);
         let builder = builder
             .nodes(3)
             .seed(seed)
-            .replica_fetch_delay(ms(1), ms(1 + dice.roll(30)))
+            .replica_fetch_delay(Duration::ZERO, longest)
             .replica_lag_time_max(Duration::from_secs(3))
             .broker_session_timeout(Duration::from_secs(2))
             .metadata_propagation_delay(hears_after);
@@ -265,9 +267,9 @@ fn the_same_seed_walks_the_same_way() {
 #[test]
 fn where_losing_records_is_allowed_walks_find_losses() {
     let configs = [("unclean.leader.election.enable", "true"), ("min.insync.replicas", "1")];
-    let violations = (0..SEEDS).filter_map(|seed| Walk::new(Cluster::builder(), seed, &configs).run().err());
-    let lost = violations.filter(|violation| violation.contains("lost") || violation.contains("committed"));
-    assert!(lost.count() > 0);
+    let mut violations =
+        (0..SEEDS).filter_map(|seed| Walk::new(Cluster::builder(), seed, &configs).run().err());
+    assert!(violations.any(|violation| violation.contains("lost")));
 }
 
 #[test]

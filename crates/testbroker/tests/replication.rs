@@ -280,11 +280,27 @@ fn what_only_a_lost_leader_had_vanishes_and_readers_are_told() {
     assert_eq!(end_of_epoch(&mut rig, 2, 0), (0, 1));
     assert_eq!(end_of_epoch(&mut rig, 2, 1), (1, 2));
     assert_eq!(end_of_epoch(&mut rig, 2, 7), (-1, -1));
+    assert_eq!(end_of_epoch(&mut rig, 2, -1), (-1, -1));
     start(&mut rig, 1);
     rig.run_for(FETCH_DELAY * 10);
     assert_eq!(ends(&rig), [2, 2, 2]);
     let copies = NODES.map(|node| rig.cluster.replica_batches("t", 0, node).expect("a replica"));
     assert!(copies[0] == copies[1] && copies[1] == copies[2]);
+    assert_eq!(status(&rig).isr, NODES);
+}
+
+#[test]
+fn who_led_without_a_record_follows_again() {
+    let mut rig = three(Cluster::builder(), &[]);
+    assert_eq!(produce(&mut rig, 1, -1, "a"), ErrorCode::NONE);
+    fence(&mut rig, 1);
+    // Node 2 begins epoch 1, writes nothing and is gone before anyone fetches.
+    pause(&mut rig, 2);
+    fence(&mut rig, 2);
+    start(&mut rig, 1);
+    start(&mut rig, 2);
+    resume(&mut rig, 2);
+    assert_eq!((status(&rig).leader, ends(&rig)), (Some(NODES[2]), vec![1, 1, 1]));
     assert_eq!(status(&rig).isr, NODES);
 }
 
@@ -461,4 +477,10 @@ fn only_who_is_in_sync_and_alive_can_be_made_leader() {
     check("u", 0, 2, Err(ControlError::UnknownPartition("u".into(), 0)));
     check("t", 0, 3, Err(ControlError::NodeFenced(NODES[2])));
     check("t", 0, 2, Ok(()));
+    start(&mut rig, 3);
+    pause(&mut rig, 1);
+    assert_eq!(produce(&mut rig, 2, 1, "a"), ErrorCode::NONE);
+    rig.run_for(LAG);
+    let moved = rig.control(|cluster, now| cluster.move_leader(now, "t", 0, NODES[0]));
+    assert_eq!(moved, Err(ControlError::NotInSync(NODES[0])));
 }

@@ -75,6 +75,24 @@ async fn a_record_goes_through_a_port_and_back() {
     assert!(client.frame().await.is_none(), "closed");
 }
 
+#[tokio::test]
+async fn a_node_that_is_killed_hangs_up_and_serves_again_when_it_is_back() {
+    let broker = TestBroker::builder().start().await.expect("started");
+    let mut idle = tcp(&broker).await;
+    idle.call(12, &MetadataRequest::default()).await;
+    let mut waiting = tcp(&broker).await;
+    broker.create_topic("t", 1).expect("made");
+    waiting.send(12, &fetch_request("t", 0, 0, Duration::from_secs(600))).await;
+    broker.with_cluster(|cluster, now| cluster.kill_node(now, NodeId(1))).expect("a node");
+    assert!(idle.frame().await.is_none() && waiting.frame().await.is_none(), "closed");
+    let mut refused = tcp(&broker).await;
+    assert!(refused.frame().await.is_none(), "closed as soon as it is accepted");
+    broker.with_cluster(|cluster, now| cluster.start_node(now, NodeId(1))).expect("a node");
+    let mut client = tcp(&broker).await;
+    let response = client.call(12, &produce_request("t", 0, -1, batch(&["v"]))).await;
+    assert_eq!(response.responses[0].partition_responses[0].error_code, 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_pipe_in_memory_needs_no_port_and_no_real_time() {
     let broker = TestBroker::builder().nodes(2).start_in_memory().expect("started");

@@ -115,7 +115,8 @@ fn partitions_are_added_in_turn_or_where_they_are_wanted() {
     let wrong: &[&[i32]] = &[&[1], &[2]];
     assert_eq!(create_partitions(&mut rig, "t", 4, Some(wrong)), ErrorCode::INVALID_REPLICA_ASSIGNMENT);
     assert_eq!(create_partitions(&mut rig, "t", 4, Some(&[&[9]])), ErrorCode::INVALID_REPLICA_ASSIGNMENT);
-    assert_eq!(create_partitions(&mut rig, "t", 4, Some(&[&[3, 1]])), ErrorCode::NONE);
+    assert_eq!(create_partitions(&mut rig, "t", 4, Some(&[&[3, 1]])), ErrorCode::INVALID_REPLICA_ASSIGNMENT);
+    assert_eq!(create_partitions(&mut rig, "t", 4, Some(&[&[3, 1, 2]])), ErrorCode::NONE);
     assert_eq!(leader(&rig, 3), Some(3));
     let connection = rig.connect(3);
     assert_eq!(rig.produce(connection, "t", 3, batch(&["v"])).error_code, 0);

@@ -129,13 +129,31 @@ fn of_broker(node: NodeId, settings: &Settings) -> Vec<Shown> {
     vec![
         row("auto.create.topics.enable", settings.auto_create_topics_enable.to_string(), ConfigType::Boolean),
         int("broker.id", node.to_string()),
+        ms("broker.session.timeout.ms", settings.broker_session_timeout),
         int("default.replication.factor", settings.default_replication_factor.to_string()),
         ms("group.initial.rebalance.delay.ms", settings.group_initial_rebalance_delay),
         ms("group.max.session.timeout.ms", settings.group_max_session_timeout),
         ms("group.min.session.timeout.ms", settings.group_min_session_timeout),
         int("message.max.bytes", settings.message_max_bytes.to_string()),
+        int("min.insync.replicas", settings.min_insync_replicas.to_string()),
         int("node.id", node.to_string()),
         int("num.partitions", settings.num_partitions.to_string()),
+        int("offsets.topic.replication.factor", settings.offsets_topic_replication_factor.to_string()),
+        ms("producer.id.expiration.ms", settings.producer_id_expiration),
+        row(
+            "replica.lag.time.max.ms",
+            settings.replica_lag_time_max.as_millis().to_string(),
+            ConfigType::Long,
+        ),
+        int(
+            "transaction.state.log.replication.factor",
+            settings.transaction_state_log_replication_factor.to_string(),
+        ),
+        row(
+            "unclean.leader.election.enable",
+            settings.unclean_leader_election_enable.to_string(),
+            ConfigType::Boolean,
+        ),
     ]
 }
 

@@ -112,7 +112,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     async fn read(&mut self) -> io::Result<()> {
         // The buffer grows with what has arrived, never with what a size in front of it claims.
         self.buffer.reserve(READ_CHUNK);
-        self.at_end = self.stream.read_buf(&mut self.buffer).await? == 0;
+        tokio::select! {
+            biased;
+            // No request is open: all that can come is the end of the node.
+            output = self.outputs.recv() => {
+                let reason = match output {
+                    Some(Output::Close(reason)) => reason.to_string(),
+                    _ => "the cluster has forgotten the connection".to_owned(),
+                };
+                return Err(io::Error::other(reason));
+            }
+            read = self.stream.read_buf(&mut self.buffer) => self.at_end = read? == 0,
+        }
         Ok(())
     }
 
