@@ -9,4 +9,5 @@ pub mod random;
 pub mod real_kafka;
 pub mod rewrite_hosts;
 pub mod scripted_network;
+pub mod sim;
 pub mod workload;

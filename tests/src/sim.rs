@@ -1,0 +1,6 @@
+//! The simulated world: clients, a cluster and the network between them under one seed, and what must hold of it.
+//!
+//! `history.rs` is what happened, `checkers/` what must hold of any history.
+
+pub mod checkers;
+pub mod history;
