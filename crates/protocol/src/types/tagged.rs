@@ -59,5 +59,5 @@ impl Drop for TaggedFields {
 /// Out of line: every generated struct drops such fields, and nearly always there are none.
 #[cold]
 #[inline(never)]
-#[allow(clippy::box_collection)]
+#[allow(clippy::box_collection, clippy::boxed_local)]
 fn discard(_fields: Box<Vec<TaggedField>>) {}
