@@ -140,15 +140,15 @@ mod tests {
 
     #[test]
     fn codes_are_found_with_what_they_are_about() {
-        let mut partition = MetadataResponsePartition::default();
-        partition.error_code = 5;
-        partition.partition_index = 3;
-        let mut topic = MetadataResponseTopic::default();
-        topic.error_code = 29;
-        topic.name = Some("t".into());
-        topic.partitions = vec![MetadataResponsePartition::default(), partition];
-        let mut response = MetadataResponse::default();
-        response.topics = vec![MetadataResponseTopic::default(), topic];
+        let partition = MetadataResponsePartition { error_code: 5, partition_index: 3, ..Default::default() };
+        let topic = MetadataResponseTopic {
+            error_code: 29,
+            name: Some("t".into()),
+            partitions: vec![MetadataResponsePartition::default(), partition],
+            ..Default::default()
+        };
+        let topics = vec![MetadataResponseTopic::default(), topic];
+        let response = MetadataResponse { topics, ..Default::default() };
         let topic = ("name", "t".to_owned());
         let expected = [
             FoundErrorCode { code: ErrorCode(29), of: vec![topic.clone()] },
@@ -159,9 +159,8 @@ mod tests {
 
     #[test]
     fn a_code_of_the_whole_message_is_about_nothing_else() {
-        let mut response = HeartbeatResponse::default();
-        assert_eq!(error_codes_in(&response), []);
-        response.error_code = 27;
+        assert_eq!(error_codes_in(&HeartbeatResponse::default()), []);
+        let response = HeartbeatResponse { error_code: 27, ..Default::default() };
         assert_eq!(error_codes_in(&response), [FoundErrorCode { code: ErrorCode(27), of: Vec::new() }]);
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use ottla_testbroker::JournalEntry;
+use ottla_testbroker::journal::JournalEntry;
 
 /// A record of the workload; its value starts with this number, so that it is known wherever it turns up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
