@@ -110,6 +110,7 @@ pub enum ClientEvent {
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "most are of the larger variant")]
 pub enum Event {
     /// To the workload.
     Client(ClientEvent),
