@@ -211,7 +211,7 @@ impl MemoryNetwork {
 impl Connector for MemoryNetwork {
     fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
         Box::pin(async move {
-                        let node = self.broker.node_at(host, port).ok_or(io::ErrorKind::NotFound)?;
+            let node = self.broker.node_at(host, port).ok_or(io::ErrorKind::NotFound)?;
             self.weather.wait_for(|weather| !weather.is_silent(node)).await;
             Ok(Box::new(self.open(node)?) as Box<dyn Stream>)
         })
