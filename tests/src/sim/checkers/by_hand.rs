@@ -112,6 +112,10 @@ impl ByHand {
         })
     }
 
+    pub(super) fn calm(self) -> Self {
+        self.client(ClientEvent::FaultsStopped)
+    }
+
     pub(super) fn converged(self) -> Self {
         self.client(ClientEvent::Converged)
     }

@@ -24,7 +24,8 @@ fn check(outcome: &Outcome) -> Result<(), String> {
             before.filter(|(member, generation, _)| (*member, *generation) == (member_id, generation_id));
         if let Some((_, _, before)) = same.filter(|(_, _, before)| *before > offset) {
             return Err(format!(
-                "{member_id} of {group} committed {topic}-{partition}@{offset} after @{before} in generation {generation_id}"
+                "{member_id} of {group} committed {topic}-{partition}@{offset} after @{before} in generation \
+                 {generation_id}"
             ));
         }
     }

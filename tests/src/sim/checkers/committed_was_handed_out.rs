@@ -34,7 +34,8 @@ fn check(outcome: &Outcome) -> Result<(), String> {
                     if !progress.handed_out.contains(&stored.offset) {
                         let (place, record) = (Shown(&place), stored.id.0);
                         return Err(format!(
-                            "{member_id} of {group} committed {place}@{offset}; record {record} at @{} was not handed out",
+                            "{member_id} of {group} committed {place}@{offset}; record {record} at @{} was not \
+                             handed out",
                             stored.offset
                         ));
                     }

@@ -30,11 +30,10 @@ mod tests {
 
     use super::CHECKER;
     use crate::sim::checkers::by_hand::idempotent;
-    use crate::sim::history::ClientEvent;
 
     #[test]
     fn a_world_converges_within_its_limit() {
-        let calm = idempotent().sent(1).client(ClientEvent::FaultsStopped);
+        let calm = idempotent().sent(1).calm();
         calm.clone().after(Duration::from_millis(900)).converged().accepted_by(CHECKER);
         calm.clone().after(Duration::from_secs(1)).converged().refused_by(CHECKER, "it took 1.001s");
         calm.refused_by(CHECKER, "1s after the faults");

@@ -1,5 +1,7 @@
 //! Every record that is sent is acknowledged or given up, once. Kafka bounds the wait by `delivery.timeout.ms`, and an
 //! application that is told twice counts twice.
+//!
+//! A world ends when that is so, or long after its faults have stopped.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +13,7 @@ pub(super) const CHECKER: Checker = Checker { name: "resolved-once", check };
 
 fn check(outcome: &Outcome) -> Result<(), String> {
     let mut resolutions = BTreeMap::new();
-    let mut has_converged = false;
+    let mut is_calm = false;
     for (_, event) in client_events(outcome) {
         match event {
             ClientEvent::Sent { producer, id, .. } => {
@@ -29,12 +31,11 @@ fn check(outcome: &Outcome) -> Result<(), String> {
                     return Err(format!("{producer} was told {times} times what became of record {}", id.0));
                 }
             }
-            ClientEvent::Converged => has_converged = true,
+            ClientEvent::FaultsStopped => is_calm = true,
             _ => {}
         }
     }
-    // Before that somebody may still wait; whether it takes too long is another rule's.
-    match resolutions.iter().find(|(_, times)| has_converged && **times == 0) {
+    match resolutions.iter().find(|(_, times)| is_calm && **times == 0) {
         Some((id, _)) => Err(format!("nobody was told what became of record {}", id.0)),
         None => Ok(()),
     }
@@ -48,7 +49,7 @@ mod tests {
     #[test]
     fn every_record_is_resolved_once() {
         let world = idempotent().sent(1).sent(2).failed(2, true).acknowledged(1, 0);
-        world.clone().converged().accepted_by(CHECKER);
+        world.clone().calm().accepted_by(CHECKER);
         world.sent(3).accepted_by(CHECKER);
     }
 
@@ -58,7 +59,7 @@ mod tests {
         world.clone().failed(1, true).refused_by(CHECKER, "told 2 times");
         world.clone().acknowledged(1, 0).refused_by(CHECKER, "told 2 times");
         world.clone().acknowledged(2, 0).refused_by(CHECKER, "did not send");
-        world.clone().sent(2).converged().refused_by(CHECKER, "what became of record 2");
+        world.clone().sent(2).calm().refused_by(CHECKER, "what became of record 2");
         world.sent(1).refused_by(CHECKER, "the workload is wrong");
     }
 }
