@@ -84,7 +84,7 @@ async fn read(consumer: &Consumer, plan: &ConsumerPlan, notebook: &Notebook) {
             Ok(Some(batch)) => batch,
             Ok(None) => return notebook.trouble(format!("{}: closed by itself", plan.name)),
             Err(error) if error.is_fatal() => {
-                return notebook.trouble(format!("{}: fatal: {error}", plan.name));
+                return notebook.trouble(format!("{}: fatal: {error:?}", plan.name));
             }
             Err(_) => continue,
         };
