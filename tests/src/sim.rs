@@ -4,3 +4,6 @@
 
 pub mod checkers;
 pub mod history;
+pub mod plan;
+mod text;
+pub mod world;
