@@ -4,6 +4,8 @@
 
 pub mod checkers;
 pub mod history;
+pub mod judge;
 pub mod plan;
+pub mod shrink;
 mod text;
 pub mod world;

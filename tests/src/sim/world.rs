@@ -18,6 +18,7 @@ use ottla_testbroker::journal::JournalEvent;
 use ottla_testbroker::{ReplicationScope, TestBroker};
 use ottla_transport::Clock;
 use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -113,15 +114,21 @@ impl<'a> World<'a> {
         self.broker.faults().load(&self.plan.faults).expect("rules that can be");
         let mut producers = JoinSet::new();
         for plan in &self.plan.producers {
-            producers.spawn(producer::run(plan.clone(), self.builder(&plan.name, plan.seed), self.notebook.clone()));
+            producers.spawn(producer::run(
+                plan.clone(),
+                self.builder(&plan.name, plan.seed),
+                self.notebook.clone(),
+            ));
         }
-        let (end, ended) = tokio::sync::watch::channel(false);
+        // A watch channel would wake them in random order.
+        let mut ends = Vec::new();
         let mut consumers = JoinSet::new();
         for plan in &self.plan.consumers {
             let network = self.networks[&plan.name].clone();
             let builder = self.builder(&plan.name, plan.seed);
-            let consumer = consumer::run(plan.clone(), builder, network, self.notebook.clone(), ended.clone());
-            consumers.spawn(consumer);
+            let (end, ended) = oneshot::channel();
+            ends.push(end);
+            consumers.spawn(consumer::run(plan.clone(), builder, network, self.notebook.clone(), ended));
         }
         self.weather().await;
         sleep_until(self.started + self.plan.work).await;
@@ -138,7 +145,7 @@ impl<'a> World<'a> {
             Ok(()) => self.notebook.note(ClientEvent::Converged),
             Err(_) => self.notebook.trouble(self.notebook.what_is_missing(&groups)),
         }
-        _ = end.send(true);
+        ends.into_iter().for_each(drop);
         let closed = async { while consumers.join_next().await.is_some() {} };
         if timeout(CLOSING_LIMIT, closed).await.is_err() {
             self.notebook.trouble("consumers do not close".to_owned());
@@ -235,7 +242,8 @@ impl<'a> World<'a> {
         let mut logs = Vec::new();
         for (topic, partitions) in &self.plan.cluster.topics {
             for partition in 0..*partitions {
-                let status = self.broker.with_cluster(|cluster, _| cluster.partition_status(topic, partition));
+                let status =
+                    self.broker.with_cluster(|cluster, _| cluster.partition_status(topic, partition));
                 let end = status.and_then(|status| status.high_watermark()).unwrap_or(0);
                 let records = self.broker.records(topic, partition).expect("a partition of the cluster");
                 let readable = records.iter().filter(|record| record.offset < end);

@@ -65,7 +65,7 @@ async fn run(shared: &Arc<Shared>) {
                     // The client is closed: nothing will come any more.
                     return;
                 }
-                let snapshot = Arc::clone(&snapshots.borrow_and_update());
+                let snapshot = snapshots.see();
                 shared.lock().on_snapshot(shared.now(), snapshot);
             }
             () = timer => {}
