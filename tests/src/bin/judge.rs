@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let mut code = ExitCode::SUCCESS;
-    for seed in 0..seeds {
+    for seed in 1..=seeds {
         let broken = broken_rules(&Plan::draw(scenario, seed));
         for (rule, reason) in &broken {
             println!("world {seed}: {rule}: {}", reason.replace('\n', " "));
