@@ -27,15 +27,15 @@ impl fmt::Display for Failure {
 /// The first thing that is wrong with it.
 pub fn judge(plan: &Plan) -> Result<Ended, Failure> {
     let ended = run(plan).map_err(|reason| Failure { rule: "panic", reason })?;
+    if let Some(trouble) = ended.troubles.first() {
+        return Err(Failure { rule: "trouble", reason: trouble.clone() });
+    }
     for checker in CHECKERS {
         if let Err(reason) = (checker.check)(&ended.outcome) {
             return Err(Failure { rule: checker.name, reason });
         }
     }
-    match ended.troubles.first() {
-        Some(trouble) => Err(Failure { rule: "trouble", reason: trouble.clone() }),
-        None => Ok(ended),
-    }
+    Ok(ended)
 }
 
 /// As [`judge`], twice: both runs must be the same to the byte.

@@ -121,8 +121,24 @@ fn an_answer_out_of_order_ends_the_connection_and_every_request() {
     assert!(connection.is_closed());
     assert!(matches!(
         &completions[..],
-        [(1, Err(RequestError::NotKafka { .. })), (2, Err(RequestError::NotKafka { .. }))]
+        [
+            (1, Err(RequestError::Disconnected { sent: true, .. })),
+            (2, Err(RequestError::Disconnected { sent: true, .. }))
+        ]
     ));
+}
+
+#[test]
+fn a_first_answer_to_something_else_says_that_the_peer_is_no_broker() {
+    let mut connection = connection();
+    connection.submit(heartbeat(1, 30));
+    connection.on_frame(START, &frame(&ApiVersionsResponse::default(), 0, 7));
+    let completions = completions(&mut connection);
+    let [(1, Err(RequestError::Disconnected { sent: false, reason }))] = &completions[..] else {
+        panic!("{completions:?}");
+    };
+    assert!(reason.contains("does not speak kafka"), "{reason}");
+    assert!(connection.is_closed());
 }
 
 #[test]
