@@ -5,6 +5,7 @@ mod codegen;
 mod interrupt;
 mod kafka;
 mod maven;
+mod mutations;
 mod npm;
 mod oracle;
 mod pins;
@@ -30,6 +31,8 @@ enum Command {
     /// Run real Apache Kafka in the background, without containers.
     #[command(subcommand)]
     Kafka(kafka::Command),
+    /// Show that each rule of the simulated world can fail.
+    Mutations(mutations::Arguments),
     /// Compare the codec with bytes that Apache Kafka made.
     Oracle(oracle::Arguments),
     /// Run the long forms of tests that find more the longer they run.
@@ -58,6 +61,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Codegen(options) => codegen::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Kafka(command) => kafka::run(command),
+        Command::Mutations(arguments) => mutations::run(&arguments),
         Command::Oracle(arguments) => oracle::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Test(arguments) => test::run(arguments),
