@@ -45,6 +45,7 @@ const KEPT: &[(Scenario, u64, &str)] = &[
     (Scenario::Groups, 16, "an answer out of order ended a member for good"),
     (Scenario::Network, 14, "likewise, while it looked for its coordinator"),
     (Scenario::Groups, 117, "a connection slept on when a request that waited for it had timed out"),
+    (Scenario::Groups, 519, "a consumer that closed while its group was away turned in circles"),
 ];
 
 #[test]

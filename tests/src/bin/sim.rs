@@ -14,7 +14,8 @@ use ottla_tests::sim::world::run;
 /// How many seeds are run unless it is said.
 const SEEDS: u64 = 100;
 
-const USAGE: &str = "usage: sim [--scenario NAME|all] [--first S] [--seeds N] [--minutes M] [--twice] [--threads T]
+const USAGE: &str =
+    "usage: sim [--scenario NAME|all] [--first S] [--seeds N] [--minutes M] [--twice] [--threads T]
        sim --seed S [--scenario NAME] [--journal FILE] [--twice] [--no-shrink]";
 
 struct Options {
@@ -90,9 +91,8 @@ impl Options {
         for scenario in &self.campaign.scenarios {
             let plan = Plan::draw(*scenario, seed);
             if let Some(file) = &self.journal {
-                let written = run(&plan).and_then(|ended| {
-                    std::fs::write(file, ended.text).map_err(|error| error.to_string())
-                });
+                let written = run(&plan)
+                    .and_then(|ended| std::fs::write(file, ended.text).map_err(|error| error.to_string()));
                 match written {
                     Ok(()) => println!("what happened is in {file}"),
                     Err(error) => println!("what happened is not in {file}: {error}"),

@@ -201,5 +201,7 @@ fn watch(running: &[Running], done: &AtomicBool, counters: &Counters, began: Ins
 
 fn head(plan: &Plan, failure: &Failure) -> String {
     let (seed, scenario) = (plan.seed, plan.scenario.name());
-    format!("FAILED: seed {seed}, {scenario}: {failure}\n  again: cargo xtask sim --scenario {scenario} --seed {seed}")
+    format!(
+        "FAILED: seed {seed}, {scenario}: {failure}\n  again: cargo xtask sim --scenario {scenario} --seed {seed}"
+    )
 }

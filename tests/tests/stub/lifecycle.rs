@@ -232,3 +232,17 @@ async fn a_connection_on_which_the_broker_says_nothing_ends_though_a_request_on_
     sleep(Duration::from_secs(6)).await;
     assert!(connection.is_closed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_closes_while_nobody_answers_is_idle_until_it_gives_up() {
+    let world = World::new(1);
+    let (client, network) = world.remote_client().await;
+    let reader =
+        member(&client).auto_commit_interval(Duration::from_millis(200)).build().expect("a consumer");
+    let producer = client.producer().build().expect("a producer");
+    producer.send(Record::to("t").value("v")).await.expect("delivered");
+    read(&reader, 1).await;
+    network.silence(true);
+    // On a clock that moves only when nobody has anything to do, a driver that spins would never let this end.
+    _ = soon(reader.close()).await;
+}
