@@ -46,6 +46,8 @@ const KEPT: &[(Scenario, u64, &str)] = &[
     (Scenario::Network, 14, "likewise, while it looked for its coordinator"),
     (Scenario::Groups, 117, "a connection slept on when a request that waited for it had timed out"),
     (Scenario::Groups, 519, "a consumer that closed while its group was away turned in circles"),
+    (Scenario::Restarts, 2005, "a coordinator that the picture of the cluster lacked was never reached"),
+    (Scenario::Restarts, 3064, "the cluster came back for ever for a follower that it could not expel"),
 ];
 
 #[test]
