@@ -162,7 +162,12 @@ impl Cluster {
             if !self.leads_for_controller(id, leader) || partition.state().isr.len() == 1 {
                 return;
             }
-            self.change_isr(id, |state| state.shrink_isr(laggard));
+            if partition.state().isr.contains(&laggard) {
+                self.change_isr(id, |state| state.shrink_isr(laggard));
+            } else if let Some(partition) = self.topics.partition_mut(id) {
+                // The controller has taken it out already, which its answer tells the leader before the news does.
+                partition.learn(leader);
+            }
         }
     }
 
