@@ -429,6 +429,22 @@ fn nodes_answer_from_what_they_have_heard() {
 }
 
 #[test]
+fn a_leader_leaves_alone_whom_the_controller_took_out_before_it() {
+    let (delay, lag) = (Duration::from_secs(1), Duration::from_secs(2));
+    let builder = slow().metadata_propagation_delay(delay).replica_lag_time_max(lag);
+    let mut rig = three(builder, &[]);
+    let scope = ReplicationScope::Node(NODES[2]);
+    rig.control(|cluster, now| cluster.pause_replication(now, &scope)).expect("a node");
+    assert_eq!(produce(&mut rig, 1, 1, "unseen"), ErrorCode::NONE);
+    rig.run_for(lag - delay / 2);
+    rig.control(|cluster, now| cluster.stop_node(now, NODES[2])).expect("a node");
+    // The leader finds that node 3 lags before it hears that it is gone.
+    rig.run_for(delay * 2);
+    assert_eq!(status(&rig).isr, NODES[..2]);
+    assert_eq!(produce(&mut rig, 1, -1, "seen"), ErrorCode::NONE);
+}
+
+#[test]
 fn a_retry_is_recognised_by_the_next_leader() {
     let mut rig = three(Cluster::builder(), &[]);
     let sealed = |sequence| batch_with(&[(START_MS, "v")], &idempotent(7, 0, sequence));
