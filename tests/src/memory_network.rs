@@ -39,6 +39,10 @@ struct Weather {
     /// How often the streams of a node were cut.
     cuts: BTreeMap<NodeId, u64>,
     silent: bool,
+    /// Nodes that alone are silent.
+    unheard: BTreeSet<NodeId>,
+    /// Silent for good.
+    vanished: bool,
     latency: Duration,
 }
 
@@ -71,6 +75,12 @@ struct Mutations {
 enum Direction {
     ToBroker,
     ToClient,
+}
+
+impl Weather {
+    fn is_silent(&self, node: NodeId) -> bool {
+        self.silent || self.vanished || self.unheard.contains(&node)
+    }
 }
 
 impl MemoryNetwork {
@@ -106,6 +116,22 @@ impl MemoryNetwork {
         self.weather.send_modify(|weather| weather.silent = silent);
     }
 
+    /// Nothing goes through any more, whatever is said of silence later: whoever is on it is gone.
+    pub fn vanish(&self) {
+        self.weather.send_modify(|weather| weather.vanished = true);
+    }
+
+    /// Nothing goes to a node or comes from it, not even the end of a stream, until that ends.
+    pub fn isolate(&self, node: NodeId, isolated: bool) {
+        self.weather.send_modify(|weather| {
+            if isolated {
+                weather.unheard.insert(node);
+            } else {
+                weather.unheard.remove(&node);
+            }
+        });
+    }
+
     /// How long bytes take, each way.
     pub fn delay(&self, latency: Duration) {
         self.weather.send_modify(|weather| weather.latency = latency);
@@ -136,8 +162,7 @@ impl MemoryNetwork {
         self.lock().trace
     }
 
-    fn open(&self, host: &str, port: u16) -> io::Result<DuplexStream> {
-        let node = self.broker.node_at(host, port).ok_or(io::ErrorKind::NotFound)?;
+    fn open(&self, node: NodeId) -> io::Result<DuplexStream> {
         if self.weather.borrow().down.contains(&node) {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
@@ -159,8 +184,9 @@ impl Connector for MemoryNetwork {
     fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
         Box::pin(async move {
             let mut weather = self.weather.subscribe();
-            _ = weather.wait_for(|weather| !weather.silent).await;
-            Ok(Box::new(self.open(host, port)?) as Box<dyn Stream>)
+            let node = self.broker.node_at(host, port).ok_or(io::ErrorKind::NotFound)?;
+            _ = weather.wait_for(|weather| !weather.is_silent(node)).await;
+            Ok(Box::new(self.open(node)?) as Box<dyn Stream>)
         })
     }
 }
@@ -245,7 +271,7 @@ impl Link {
             let read = from.read(&mut buffer).await.unwrap_or(0);
             let latency = weather.borrow().latency;
             sleep(latency).await;
-            _ = weather.wait_for(|weather| !weather.silent).await;
+            _ = weather.wait_for(|weather| !weather.is_silent(self.node)).await;
             let carried = &mut buffer[..read.min(usize::try_from(limit).unwrap_or(usize::MAX))];
             limit -= carried.len() as u64;
             self.record

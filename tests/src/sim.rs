@@ -6,3 +6,6 @@
 pub mod checkers;
 pub mod history;
 pub mod machines;
+pub mod plan;
+mod text;
+pub mod world;

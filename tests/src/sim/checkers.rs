@@ -6,7 +6,6 @@
 
 mod acknowledged_is_kept;
 mod acknowledged_is_not_written_over;
-mod appends;
 #[cfg(test)]
 mod by_hand;
 mod commits_do_not_go_back;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ottla_client::{Client, OffsetReset, Record};
 use ottla_protocol::types::{NodeId, Uuid};
 use ottla_testbroker::TestBroker;
-use ottla_testbroker::journal::{BatchProducer, JournalEntry, JournalEvent, JournalMember};
+use ottla_testbroker::journal::{BatchProducer, JournalEntry, JournalEvent, JournalMember, RequestSummary};
 use ottla_transport::Clock;
 
 use crate::memory_network::MemoryNetwork;
@@ -157,6 +157,19 @@ impl ByHand {
         })
     }
 
+    /// A member asks for a commit.
+    pub(super) fn commits(self, member: &str, generation_id: i32, offset: i64) -> Self {
+        let mut event = models().commit.clone();
+        if let JournalEvent::RequestReceived { summary, .. } = &mut event
+            && let RequestSummary::OffsetCommit { member_id, generation_id: generation, partitions, .. } =
+                summary
+        {
+            (*member_id, *generation) = (format!("{member}-id"), generation_id);
+            partitions[0].offset = offset;
+        }
+        self.cluster(event)
+    }
+
     pub(super) fn elected(self, leader: i32, leader_epoch: i32) -> Self {
         self.cluster(JournalEvent::LeaderElected {
             topic_id: TOPIC_ID,
@@ -194,6 +207,8 @@ struct Models {
     entry: JournalEntry,
     producer: BatchProducer,
     member: JournalMember,
+    /// A member asks for it.
+    commit: JournalEvent,
 }
 
 fn models() -> &'static Models {
@@ -209,7 +224,16 @@ fn models() -> &'static Models {
             JournalEvent::GroupChanged { members, .. } => members.first().cloned(),
             _ => None,
         });
+        let is_commit = |event: &&JournalEvent| {
+            let summary = match event {
+                JournalEvent::RequestReceived { summary, .. } => Some(summary),
+                _ => None,
+            };
+            matches!(summary, Some(RequestSummary::OffsetCommit { .. }))
+        };
+        let commit = journal.iter().map(|entry| &entry.event).find(is_commit).cloned();
         Models {
+            commit: commit.expect("a commit"),
             entry: journal[0].clone(),
             producer: producer.expect("an idempotent batch"),
             member: member.expect("a group with a member"),
@@ -217,7 +241,7 @@ fn models() -> &'static Models {
     })
 }
 
-/// The journal of a cluster that was sent a record, which a group has read.
+/// The journal of a cluster that was sent a record, which a group has read and committed.
 async fn record_and_member() -> Vec<JournalEntry> {
     let broker = TestBroker::builder().cluster(|cluster| cluster.journal(true)).start_in_memory();
     let broker = Arc::new(broker.expect("settings that can be"));
@@ -229,7 +253,9 @@ async fn record_and_member() -> Vec<JournalEntry> {
     let producer = client.producer().build().expect("a producer");
     producer.send(Record::to("t").value(b"0")).await.expect("a broker that works");
     let consumer = client.consumer("g").subscribe(["t"]).auto_offset_reset(OffsetReset::Earliest).build();
-    consumer.expect("a consumer").next_batch().await.expect("a batch");
+    let consumer = consumer.expect("a consumer");
+    consumer.next_batch().await.expect("a batch");
+    consumer.commit().await.expect("a commit");
     broker
         .with_cluster(|cluster, _| cluster.journal().map(|journal| journal.entries().to_vec()))
         .expect("a journal")

@@ -13,7 +13,7 @@ use crate::sim::history::{ClientEvent, Outcome};
 pub(super) const CHECKER: Checker = Checker { name: "memory-within-budget", check };
 
 /// The largest record that the worlds send, with what its batch adds to it.
-const LARGEST_RECORD_BYTES: usize = 16 * 1024;
+const LARGEST_RECORD_BYTES: usize = 2 * 1024;
 
 fn check(outcome: &Outcome) -> Result<(), String> {
     let mut unresolved: BTreeMap<&str, BTreeSet<_>> = BTreeMap::new();
