@@ -305,6 +305,13 @@ impl Connection {
 
     /// Ends every request: those under way for `reason`, the others as unsent.
     fn close(&mut self, reason: RequestError) {
+        let reason = match reason {
+            // It has spoken Kafka before: this stream is out of step, and another one will do.
+            RequestError::NotKafka { reason } if self.state == State::Ready => {
+                RequestError::Disconnected { sent: true, reason }
+            }
+            reason => reason,
+        };
         self.state = State::Closed;
         let unsent = match &reason {
             RequestError::Disconnected { reason, .. } => reason.clone(),

@@ -84,6 +84,8 @@ impl<T> Producer<T> {
 
     fn failed(&mut self, now: Instant, index: PartitionIndex, mut batch: Batch<T>, error: ProduceError) {
         let code = error.code();
+        let perhaps_written = error.is_perhaps_written()
+            || (self.config.acks == Acks::All && code.is_some_and(may_follow_an_append));
         if code.is_some_and(ErrorCode::refreshes_metadata) || code.is_none() {
             self.refresh_metadata();
         }
@@ -97,14 +99,12 @@ impl<T> Producer<T> {
         let in_time = batch.created + self.config.delivery_timeout > now;
         if !(in_time && may_pass) {
             let error = match may_pass {
-                true => {
-                    ProduceError::timed_out(batch.perhaps_written | error.is_perhaps_written(), Some(error))
-                }
+                true => ProduceError::timed_out(batch.perhaps_written | perhaps_written, Some(error)),
                 false => error,
             };
             return self.give_up(index, batch, error);
         }
-        batch.perhaps_written |= error.is_perhaps_written();
+        batch.perhaps_written |= perhaps_written;
         if gap && batch.perhaps_written {
             // Written by an attempt without an answer and already forgotten, or not written: nobody can tell.
             return self.give_up(index, batch, ProduceError::timed_out(true, Some(error)));
@@ -152,6 +152,19 @@ impl<T> Producer<T> {
             *used = used.saturating_sub(1);
         }
     }
+}
+
+/// Whether a broker that waits for other replicas may answer so although it has appended the batch, and they may keep it:
+/// what `DelayedProduce` finds when its leadership, its replicas or its time are gone.
+fn may_follow_an_append(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::NOT_LEADER_OR_FOLLOWER
+            | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
+            | ErrorCode::REQUEST_TIMED_OUT
+            | ErrorCode::KAFKA_STORAGE_ERROR
+            | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+    )
 }
 
 const UNKNOWN_PLACE: Delivered = Delivered { base_offset: -1, log_append_time: -1 };

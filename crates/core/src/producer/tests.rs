@@ -326,7 +326,7 @@ fn batches_behind_one_that_lost_its_sequence_lose_theirs() {
         world.append(0, 0, 10).expect("room");
         let second = world.run(0).remove(0);
         let answers =
-            [(first, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER), (second, ErrorCode::NOT_LEADER_OR_FOLLOWER)];
+            [(first, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER), (second, ErrorCode::NOT_ENOUGH_REPLICAS)];
         let [one, other] = answers;
         let answers = if first_fails_last { [other, one] } else { [one, other] };
         for (sent, code) in answers {
@@ -382,6 +382,25 @@ fn a_batch_without_an_answer_is_perhaps_written_when_its_time_is_over() {
     assert_eq!(world.run(10_000).len(), 0);
     assert_eq!(world.completed, [(1, Err(ProduceErrorKind::PerhapsWritten))]);
     assert_eq!(world.producer.memory(), 0);
+}
+
+/// A leader that waits for its followers may have appended what it then answers with an error.
+#[test]
+fn a_refusal_that_may_follow_an_append_leaves_the_batch_perhaps_written() {
+    for (acks, code, expected) in [
+        (Acks::All, ErrorCode::NOT_LEADER_OR_FOLLOWER, ProduceErrorKind::PerhapsWritten),
+        (Acks::All, ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND, ProduceErrorKind::PerhapsWritten),
+        (Acks::All, ErrorCode::REQUEST_TIMED_OUT, ProduceErrorKind::PerhapsWritten),
+        (Acks::All, ErrorCode::NOT_ENOUGH_REPLICAS, ProduceErrorKind::TimedOut),
+        (Acks::Leader, ErrorCode::NOT_LEADER_OR_FOLLOWER, ProduceErrorKind::TimedOut),
+    ] {
+        let mut world = World::new(ProducerConfig { acks, enable_idempotence: false, ..config() });
+        world.append(0, 0, 10).expect("room");
+        let sent = world.run(0).remove(0);
+        world.answer(100, &sent, code);
+        assert_eq!(world.run(10_000).len(), 0);
+        assert_eq!(world.completed, [(1, Err(expected))], "{acks:?}, {code}");
+    }
 }
 
 #[test]
