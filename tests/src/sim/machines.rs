@@ -59,10 +59,25 @@ pub fn report(seed: u64) -> Report {
     world.run();
     Report {
         outcome: world.outcome(),
-        journal: world.cluster().journal().map(ottla_testbroker::journal::Journal::to_json_lines).unwrap_or_default(),
+        journal: world
+            .cluster()
+            .journal()
+            .map(ottla_testbroker::journal::Journal::to_json_lines)
+            .unwrap_or_default(),
         steps: world.steps,
         parcels: world.parcels(),
         errors: world.errors().to_vec(),
         settings: format!("{:?}", world.settings()),
     }
+}
+
+/// Runs the world of a seed; with the steps of its loop and the parcels of its network.
+///
+/// # Panics
+/// As [`run`].
+#[must_use]
+pub fn measured(seed: u64) -> (Outcome, u64, u64) {
+    let mut world = World::new(seed);
+    world.run();
+    (world.outcome(), world.steps, world.parcels())
 }

@@ -113,14 +113,19 @@ impl<'a> World<'a> {
         self.broker.faults().load(&self.plan.faults).expect("rules that can be");
         let mut producers = JoinSet::new();
         for plan in &self.plan.producers {
-            producers.spawn(producer::run(plan.clone(), self.builder(&plan.name, plan.seed), self.notebook.clone()));
+            producers.spawn(producer::run(
+                plan.clone(),
+                self.builder(&plan.name, plan.seed),
+                self.notebook.clone(),
+            ));
         }
         let (end, ended) = tokio::sync::watch::channel(false);
         let mut consumers = JoinSet::new();
         for plan in &self.plan.consumers {
             let network = self.networks[&plan.name].clone();
             let builder = self.builder(&plan.name, plan.seed);
-            let consumer = consumer::run(plan.clone(), builder, network, self.notebook.clone(), ended.clone());
+            let consumer =
+                consumer::run(plan.clone(), builder, network, self.notebook.clone(), ended.clone());
             consumers.spawn(consumer);
         }
         self.weather().await;
@@ -235,7 +240,8 @@ impl<'a> World<'a> {
         let mut logs = Vec::new();
         for (topic, partitions) in &self.plan.cluster.topics {
             for partition in 0..*partitions {
-                let status = self.broker.with_cluster(|cluster, _| cluster.partition_status(topic, partition));
+                let status =
+                    self.broker.with_cluster(|cluster, _| cluster.partition_status(topic, partition));
                 let end = status.and_then(|status| status.high_watermark()).unwrap_or(0);
                 let records = self.broker.records(topic, partition).expect("a partition of the cluster");
                 let readable = records.iter().filter(|record| record.offset < end);

@@ -35,7 +35,7 @@ use super::clock;
 use super::connections::{Lane, Peer, Purpose};
 use super::network::Network;
 use super::notes::Notes;
-use super::settings::{GROUP, Settings, TOPICS};
+use super::settings::{GROUP, MAX_ROUNDS, Settings, TOPICS};
 use crate::random::Random;
 
 pub(super) struct ConsumerActor {
@@ -97,8 +97,11 @@ impl ConsumerActor {
         config.request_timeout = limits.request_timeout;
         config.api_timeout = Duration::from_secs(20);
         config.backoff = limits.backoff;
-        let mut group =
-            ClassicGroup::new(config, vec![Arc::new(RangeAssignor), Arc::new(RoundRobinAssignor)], jitter.fork());
+        let mut group = ClassicGroup::new(
+            config,
+            vec![Arc::new(RangeAssignor), Arc::new(RoundRobinAssignor)],
+            jitter.fork(),
+        );
         let topics: Vec<TopicName> = TOPICS.iter().map(|topic| (*topic).into()).collect();
         group.subscribe(clock::to_client(now), topics.clone());
         let mut fetch = FetchConfig::default();
@@ -144,7 +147,7 @@ impl ConsumerActor {
     /// Does everything that is due.
     pub(super) fn turn(&mut self, now: Instant, network: &mut Network, notes: &Notes<'_>) {
         self.client.connections.handle_timeout(now, network);
-        loop {
+        for _ in 0..MAX_ROUNDS {
             let mut idle = true;
             while let Some(progress) = self.client.poll(now, network) {
                 idle = false;
@@ -166,6 +169,7 @@ impl ConsumerActor {
                 return;
             }
         }
+        panic!("the client spins at {now:?}");
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
@@ -277,7 +281,7 @@ impl ConsumerActor {
             Action::Lost { partitions } => {
                 self.revoking = None;
                 self.give_up(&partitions);
-                self.events.push_back(Event::Lost(partitions));
+                self.tell_lost(partitions);
             }
             Action::Assigned { partitions, added, .. } => {
                 self.positions.assign(&partitions);
@@ -298,8 +302,7 @@ impl ConsumerActor {
         match purpose {
             Purpose::Coordinator(token) => {
                 let result = result.map_err(LookupError::Request).and_then(|answer| {
-                    let response =
-                        answer.decode::<FindCoordinatorRequest>().map_err(LookupError::Request)?;
+                    let response = answer.decode::<FindCoordinatorRequest>().map_err(LookupError::Request)?;
                     read_coordinator(&response, answer.version).map_err(LookupError::Code)
                 });
                 self.group.on_coordinator(now, token, result);
@@ -381,8 +384,7 @@ impl ConsumerActor {
                 } else {
                     self.lookup_failures = 0;
                 }
-                let errors =
-                    self.positions.on_looked_up(now, lookup, &found, OffsetResetPolicy::Earliest);
+                let errors = self.positions.on_looked_up(now, lookup, &found, OffsetResetPolicy::Earliest);
                 self.errors.extend(errors.into_iter().map(|error| format!("{error:?}")));
             }
             Err(_) => {
@@ -402,6 +404,16 @@ impl ConsumerActor {
         while let Some(started) = self.positions.poll_started() {
             self.consumed.on_started(&started);
         }
+    }
+
+    /// The application is told of what it lost, unless it was not told yet that it has it.
+    fn tell_lost(&mut self, mut lost: Vec<TopicPartition>) {
+        for event in &mut self.events {
+            let Event::Assigned(untold) = event else { continue };
+            let gone: Vec<_> = untold.extract_if(.., |partition| lost.contains(partition)).collect();
+            lost.retain(|partition| !gone.contains(partition));
+        }
+        self.events.push_back(Event::Lost(lost));
     }
 
     fn give_up(&mut self, partitions: &[TopicPartition]) {

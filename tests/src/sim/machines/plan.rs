@@ -175,7 +175,12 @@ fn error(api: ApiKey, random: &mut Random) -> Option<ErrorCode> {
         }
         ApiKey::JOIN_GROUP => one_of(
             random,
-            [E::NOT_COORDINATOR, E::COORDINATOR_LOAD_IN_PROGRESS, E::COORDINATOR_NOT_AVAILABLE, E::UNKNOWN_MEMBER_ID],
+            [
+                E::NOT_COORDINATOR,
+                E::COORDINATOR_LOAD_IN_PROGRESS,
+                E::COORDINATOR_NOT_AVAILABLE,
+                E::UNKNOWN_MEMBER_ID,
+            ],
         ),
         ApiKey::SYNC_GROUP | ApiKey::HEARTBEAT => one_of(
             random,

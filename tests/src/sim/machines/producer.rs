@@ -1,6 +1,6 @@
 //! A producer: its machine, the client below it and the workload above it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use ottla_core::connection::versions_up_to;
 use ottla_core::producer::{
@@ -23,7 +23,7 @@ use super::connections::{Lane, Peer, Purpose};
 use super::network::Network;
 use super::notes::Notes;
 use super::record;
-use super::settings::{PARTITIONS, RECORDS, Settings, TOPICS};
+use super::settings::{MAX_ROUNDS, PARTITIONS, RECORDS, Settings, TOPICS};
 use crate::random::Random;
 use crate::sim::history::{ClientEvent, Place, RecordId};
 
@@ -86,7 +86,8 @@ impl ProducerActor {
             buffer_memory: settings.buffer_memory,
             is_full: false,
             ids_asked: 0,
-            request_timeout_ms: i32::try_from(settings.limits.request_timeout.as_millis()).unwrap_or(i32::MAX),
+            request_timeout_ms: i32::try_from(settings.limits.request_timeout.as_millis())
+                .unwrap_or(i32::MAX),
         };
         let topics: Vec<TopicName> = TOPICS.iter().map(|topic| (*topic).into()).collect();
         actor.client.want(Instant::ZERO, &topics);
@@ -101,7 +102,7 @@ impl ProducerActor {
     /// Does everything that is due.
     pub(super) fn turn(&mut self, now: Instant, network: &mut Network, notes: &Notes<'_>) {
         self.client.connections.handle_timeout(now, network);
-        loop {
+        for _ in 0..MAX_ROUNDS {
             let mut idle = true;
             while let Some(progress) = self.client.poll(now, network) {
                 idle = false;
@@ -120,12 +121,12 @@ impl ProducerActor {
                 return;
             }
         }
+        panic!("the client spins at {now:?}");
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         // What waits for memory or a topic waits for an event.
-        let is_known = |planned: &&Planned| self.client.metadata.snapshot().topic(&planned.topic).is_some();
-        let next = self.workload.front().filter(|_| !self.is_full).filter(is_known);
+        let next = self.workload.front().filter(|planned| !self.is_full && self.knows(planned));
         let own = earliest(self.machine.next_timeout(), next.map(|planned| planned.at));
         earliest(own, self.client.next_timeout())
     }
@@ -167,11 +168,15 @@ impl ProducerActor {
 
     /// Where the next record goes, once its topic is known.
     fn next_partition(&mut self) -> Option<PartitionIndex> {
-        let planned = self.workload.front()?;
-        let snapshot = self.client.metadata.snapshot();
-        let topic = snapshot.topic(&planned.topic).filter(|topic| topic.error.is_none())?;
-        usize::try_from(planned.partition).ok().filter(|partition| *partition < topic.partitions.len())?;
-        Some(self.machine.partition(&planned.topic, planned.partition, snapshot))
+        let planned = self.workload.front().filter(|planned| self.knows(planned))?;
+        Some(self.machine.partition(&planned.topic, planned.partition, self.client.metadata.snapshot()))
+    }
+
+    fn knows(&self, planned: &Planned) -> bool {
+        let topic = self.client.metadata.snapshot().topic(&planned.topic);
+        let partitions =
+            topic.filter(|topic| topic.error.is_none()).map_or(0, |topic| topic.partitions.len());
+        usize::try_from(planned.partition).is_ok_and(|partition| partition < partitions)
     }
 
     fn perform(&mut self, now: Instant, action: Action<usize>, network: &mut Network, notes: &Notes<'_>) {

@@ -16,6 +16,8 @@ pub(super) const PARTITIONS: usize = 3;
 pub(super) const RECORDS: u64 = 500;
 /// The group that reads them.
 pub(super) const GROUP: &str = "readers";
+/// How often a client may look at its machines before it waits; one that spins would do it more often.
+pub(super) const MAX_ROUNDS: usize = 1_000;
 /// When faults stop.
 pub(super) const FAULTS_STOP: Duration = Duration::from_secs(20);
 /// How long after that everything must be resolved and read: what was sent last before may wait for its whole

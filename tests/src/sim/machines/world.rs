@@ -22,7 +22,7 @@ use crate::random::Random;
 use crate::sim::history::{ClientEvent, History, Outcome, Place, Stored};
 
 /// Steps that a world may take; one that spins would take more.
-const MAX_STEPS: u64 = 3_000_000;
+const MAX_STEPS: u64 = 100_000;
 
 /// The producer is the first client, the consumers are behind it.
 const PRODUCER: usize = 0;
@@ -274,9 +274,8 @@ impl World {
             Some(stored.filter(|stored| stored.offset < high_watermark).collect())
         };
         let place = |topic: &str, partition| Place { topic: topic.to_owned(), partition };
-        let all = places().map(|(topic, partition)| {
-            (place(topic, partition), log(topic, partition).unwrap_or_default())
-        });
+        let all = places()
+            .map(|(topic, partition)| (place(topic, partition), log(topic, partition).unwrap_or_default()));
         all.collect()
     }
 }

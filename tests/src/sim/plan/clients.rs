@@ -89,11 +89,7 @@ pub enum Departure {
     Vanish,
 }
 
-pub(super) fn draw_producers(
-    random: &mut Random,
-    scenario: Scenario,
-    work: Duration,
-) -> Vec<ProducerPlan> {
+pub(super) fn draw_producers(random: &mut Random, scenario: Scenario, work: Duration) -> Vec<ProducerPlan> {
     let count = 1 + random.below(3);
     let draw = |nth: usize| {
         let records = (LEAST_RECORDS.div_ceil(count) + random.below(200)) as u64;
@@ -132,11 +128,7 @@ pub(super) fn draw_producers(
     (0..count).map(draw).collect()
 }
 
-pub(super) fn draw_consumers(
-    random: &mut Random,
-    scenario: Scenario,
-    work: Duration,
-) -> Vec<ConsumerPlan> {
+pub(super) fn draw_consumers(random: &mut Random, scenario: Scenario, work: Duration) -> Vec<ConsumerPlan> {
     let groups = 1 + random.below(2);
     let count = match scenario {
         Scenario::Groups => groups * 2 + random.below(4),

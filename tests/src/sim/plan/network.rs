@@ -103,7 +103,10 @@ fn draw_weather(random: &mut Random, nodes: usize) -> Weather {
     let lasting = between_ms(random, 100, 8_000);
     match random.below(6) {
         0 => Weather::Cut { node },
-        1 => Weather::CutNext { streams: 1 + random.below(5) as u32, most_bytes: pick(random, &[100, 1_000, 10_000]) },
+        1 => Weather::CutNext {
+            streams: 1 + random.below(5) as u32,
+            most_bytes: pick(random, &[100, 1_000, 10_000]),
+        },
         2 => Weather::Refuse { node, lasting },
         3 => Weather::Isolate { node, lasting },
         4 => Weather::Silence { lasting },

@@ -79,7 +79,10 @@ impl Notebook {
         for group in groups {
             if let Some(first) = progress.missing_in(group).next() {
                 let count = progress.missing_in(group).count();
-                text += &format!(" {count} acknowledged records not handed out in {group}, the first {};", first.0);
+                text += &format!(
+                    " {count} acknowledged records not handed out in {group}, the first {};",
+                    first.0
+                );
             }
         }
         text
@@ -101,7 +104,9 @@ impl Notebook {
 impl Progress {
     fn missing_in(&self, group: &str) -> impl Iterator<Item = &RecordId> {
         let handed_out = self.handed_out.get(group);
-        self.acknowledged.iter().filter(move |id| handed_out.is_none_or(|handed_out| !handed_out.contains(id)))
+        self.acknowledged
+            .iter()
+            .filter(move |id| handed_out.is_none_or(|handed_out| !handed_out.contains(id)))
     }
 }
 
