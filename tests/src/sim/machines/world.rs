@@ -94,6 +94,12 @@ impl World {
     /// # Panics
     /// If the world spins.
     pub(super) fn run(&mut self) {
+        self.run_to_the_end();
+        let notes = notes(&self.history, &self.tally, self.now, &self.cluster, self.faults_stopped);
+        self.consumers.iter_mut().flatten().for_each(|consumer| consumer.hear_out(&notes));
+    }
+
+    fn run_to_the_end(&mut self) {
         let end = Instant::from_start(FAULTS_STOP + CONVERGENCE_LIMIT);
         while let Some(next) = self.next_at() {
             self.now = self.now.max(next);
@@ -173,13 +179,7 @@ impl World {
 
     /// Lets a client do what is due.
     fn turn(&mut self, place: usize) {
-        let notes = Notes {
-            history: &self.history,
-            tally: &self.tally,
-            at: self.now,
-            journal_len: self.cluster.journal().map_or(0, |journal| journal.entries().len() as u64),
-            is_calm: self.faults_stopped,
-        };
+        let notes = notes(&self.history, &self.tally, self.now, &self.cluster, self.faults_stopped);
         if place == PRODUCER {
             self.producer.turn(self.now, &mut self.network, &notes);
             self.due[place] = self.producer.next_timeout();
@@ -223,7 +223,8 @@ impl World {
             }
             Disturbance::Leave(at) => {
                 if let Some(consumer) = &mut self.consumers[at] {
-                    consumer.close(now);
+                    let notes = notes(&self.history, &self.tally, now, &self.cluster, self.faults_stopped);
+                    consumer.close(now, &notes);
                     self.due[at + 1] = Some(now);
                 }
             }
@@ -259,8 +260,7 @@ impl World {
     }
 
     fn note(&self, event: ClientEvent) {
-        let journal_len = self.cluster.journal().map_or(0, |journal| journal.entries().len() as u64);
-        self.history.note(self.now.since_start(), journal_len, event);
+        notes(&self.history, &self.tally, self.now, &self.cluster, self.faults_stopped).note(event);
     }
 
     /// What consumers can read: up to the leaders' high watermarks.
@@ -278,6 +278,18 @@ impl World {
             .map(|(topic, partition)| (place(topic, partition), log(topic, partition).unwrap_or_default()));
         all.collect()
     }
+}
+
+/// The history, for who writes it now. Not a method: clients are borrowed beside it.
+fn notes<'a>(
+    history: &'a History,
+    tally: &'a RefCell<Tally>,
+    at: Instant,
+    cluster: &Cluster,
+    is_calm: bool,
+) -> Notes<'a> {
+    let journal_len = cluster.journal().map_or(0, |journal| journal.entries().len() as u64);
+    Notes { history, tally, at, journal_len, is_calm }
 }
 
 fn client_at<'a>(

@@ -94,12 +94,13 @@ impl Application {
 }
 
 impl ConsumerActor {
-    /// Closes the consumer: commits what is done with, and leaves.
-    pub(in super::super) fn close(&mut self, now: Instant) {
+    /// Closes the consumer: hears what it was not told yet, commits what is done with, and leaves.
+    pub(in super::super) fn close(&mut self, now: Instant, notes: &Notes<'_>) {
         let now = crate::sim::machines::clock::to_client(now);
         if self.is_closing {
             return;
         }
+        self.hear_out(notes);
         self.is_closing = true;
         self.application.has_closed = true;
         self.consumed.on_poll();
@@ -108,6 +109,13 @@ impl ConsumerActor {
             self.commit(now, offsets, false);
         }
         self.group.leave(now);
+    }
+
+    /// Hears what it was not told yet: a busy application asks too seldom to hear it before the world ends.
+    pub(in super::super) fn hear_out(&mut self, notes: &Notes<'_>) {
+        while let Some(event) = self.events.pop_front() {
+            self.tell(event, notes);
+        }
     }
 
     /// What the application does now; says whether it did something.
