@@ -60,6 +60,7 @@ fn snapshot(partitions: i32) -> ClusterSnapshot {
     };
     let mut metadata = Metadata::new(config, Jitter::seeded(1), Instant::ZERO);
     let body = response.to_bytes(12).expect("it can be written");
+    metadata.poll_request(Instant::ZERO);
     metadata.on_answer(Instant::ZERO, &Answer { version: 12, body }).expect("it can be read");
     (**metadata.snapshot()).clone()
 }
