@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | NeedsCommitted | the driver to look the committed offset up | LookingUp |
 //! | LookingUp | the group's answer | Known, NeedsReset, Halted; NeedsCommitted if there is none |
-//! | NeedsReset | [`OffsetReset`](super::OffsetReset) | Known, Halted |
+//! | NeedsReset | [`OffsetReset`](super::OffsetReset) | Known; NeedsReset if there is no record of that time |
 //! | Known | nothing: it is fetched | Known; NeedsReset or Halted if the position is gone |
 //! | Halted | the application to seek | |
 //!
@@ -72,7 +72,7 @@ pub(super) static EDGES: StateTable<Phase> = {
         &[
             (NeedsCommitted, &[LookingUp]),
             (LookingUp, &[NeedsCommitted, NeedsReset, Known, Halted]),
-            (NeedsReset, &[NeedsReset, Known, Halted]),
+            (NeedsReset, &[NeedsReset, Known]),
             (Known, &[NeedsReset, Known, Halted]),
             (Halted, &[]),
         ],
@@ -405,7 +405,7 @@ mod tests {
     #[test]
     fn the_edges_are_these() {
         let expected =
-            [".x... NeedsCommitted", "x.xxx LookingUp", "..xxx NeedsReset", "..xxx Known", "..... Halted"];
+            [".x... NeedsCommitted", "x.xxx LookingUp", "..xx. NeedsReset", "..xxx Known", "..... Halted"];
         assert_eq!(EDGES.picture(), expected);
         assert!(SEEKS.picture().iter().all(|row| row.starts_with("..xx. ")));
     }
