@@ -110,8 +110,8 @@ pub enum Action {
         /// What any member subscribes to, sorted.
         topics: Vec<TopicName>,
     },
-    /// Have the application let go of partitions and commit, then call [`ClassicGroup::on_revoked`]. Without that, the
-    /// group goes on after the rebalance timeout.
+    /// Have the application let go of partitions and commit, then call [`ClassicGroup::on_revoked`]. Without that, they
+    /// are [lost](Self::Lost) after the rebalance timeout, and the group goes on.
     Revoke {
         /// The partitions.
         partitions: Vec<TopicPartition>,
@@ -450,7 +450,9 @@ impl ClassicGroup {
 
     /// Time passes.
     pub fn handle_timeout(&mut self, now: Now) {
-        if self.revocation.as_ref().is_some_and(|revocation| revocation.deadline <= now.instant) {
+        if let Some(revocation) = self.revocation.as_ref().filter(|waiting| waiting.deadline <= now.instant) {
+            // Whoever lets go of them now is too late: they may be assigned anew by then.
+            self.outputs.push_back(Action::Lost { partitions: revocation.partitions.clone() });
             self.on_revoked(now);
         }
         if self.state.has_heartbeat() && self.session_deadline <= now.instant {
