@@ -182,7 +182,7 @@ impl Network {
             Parcel::NodeEnd => {
                 if let Some(connection) = link.connection.take() {
                     self.by_connection.remove(&connection);
-                    cluster.disconnect(connection);
+                    cluster.disconnect(clock::to_cluster(now), connection);
                 }
             }
             Parcel::Connected => return Some(Some((client, id, Arrival::Connected))),
@@ -224,7 +224,7 @@ impl Network {
     fn dial(&mut self, now: Instant, id: LinkId, cluster: &mut Cluster) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let node = link.node.filter(|node| self.refusing.get(node).is_none_or(|until| *until <= now));
-        match node.and_then(|node| cluster.connect(node, &link.host)) {
+        match node.and_then(|node| cluster.connect(clock::to_cluster(now), node, &link.host)) {
             Some(connection) => {
                 link.connection = Some(connection);
                 self.by_connection.insert(connection, id);
