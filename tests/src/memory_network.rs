@@ -7,7 +7,6 @@
 //! Not here: faults of the broker itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::pending;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -16,7 +15,7 @@ use ottla_protocol::types::NodeId;
 use ottla_testbroker::TestBroker;
 use ottla_transport::{Connecting, Connector, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex, split};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::random::Random;
@@ -28,8 +27,37 @@ const PIPE_BYTES: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 pub struct MemoryNetwork {
     broker: Arc<TestBroker>,
-    weather: watch::Sender<Weather>,
+    weather: Sky,
     record: Arc<Mutex<Record>>,
+}
+
+/// What holds for all streams; clones are the same. A watch channel would wake streams in random order.
+#[derive(Clone, Debug, Default)]
+struct Sky {
+    weather: Arc<Mutex<Weather>>,
+    changed: Arc<Notify>,
+}
+
+impl Sky {
+    fn now(&self) -> MutexGuard<'_, Weather> {
+        self.weather.lock().expect("nothing panics while it holds the weather")
+    }
+
+    fn send_modify(&self, change: impl FnOnce(&mut Weather)) {
+        change(&mut self.now());
+        self.changed.notify_waiters();
+    }
+
+    async fn wait_for(&self, holds: impl Fn(&Weather) -> bool) {
+        loop {
+            // Made before the look, it hears of all that comes after.
+            let changed = self.changed.notified();
+            if holds(&self.now()) {
+                return;
+            }
+            changed.await;
+        }
+    }
 }
 
 /// What holds for all streams.
@@ -86,7 +114,7 @@ impl Weather {
 impl MemoryNetwork {
     /// A network to `broker` on which all is well.
     pub fn new(broker: Arc<TestBroker>) -> Self {
-        Self { broker, weather: watch::Sender::new(Weather::default()), record: Arc::default() }
+        Self { broker, weather: Sky::default(), record: Arc::default() }
     }
 
     /// From now on a node refuses connections, and those that it has end.
@@ -163,13 +191,13 @@ impl MemoryNetwork {
     }
 
     fn open(&self, node: NodeId) -> io::Result<DuplexStream> {
-        if self.weather.borrow().down.contains(&node) {
+        if self.weather.now().down.contains(&node) {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         let (client, near) = duplex(PIPE_BYTES);
         let (far, broker) = duplex(PIPE_BYTES);
         self.broker.handle_connection(node, broker);
-        let link = Link { weather: self.weather.subscribe(), record: Arc::clone(&self.record), node };
+        let link = Link { weather: self.weather.clone(), record: Arc::clone(&self.record), node };
         let limits = self.lock().next_limits();
         tokio::spawn(link.carry(near, far, limits));
         Ok(client)
@@ -183,9 +211,8 @@ impl MemoryNetwork {
 impl Connector for MemoryNetwork {
     fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
         Box::pin(async move {
-            let mut weather = self.weather.subscribe();
             let node = self.broker.node_at(host, port).ok_or(io::ErrorKind::NotFound)?;
-            _ = weather.wait_for(|weather| !weather.is_silent(node)).await;
+            self.weather.wait_for(|weather| !weather.is_silent(node)).await;
             Ok(Box::new(self.open(node)?) as Box<dyn Stream>)
         })
     }
@@ -232,7 +259,7 @@ impl Record {
 
 /// One stream.
 struct Link {
-    weather: watch::Receiver<Weather>,
+    weather: Sky,
     record: Arc<Mutex<Record>>,
     node: NodeId,
 }
@@ -251,11 +278,8 @@ impl Link {
     }
 
     async fn cut(&self) {
-        let mut weather = self.weather.clone();
-        let before = weather.borrow().cuts.get(&self.node).copied();
-        if weather.wait_for(|weather| weather.cuts.get(&self.node).copied() != before).await.is_err() {
-            pending().await
-        }
+        let before = self.weather.now().cuts.get(&self.node).copied();
+        self.weather.wait_for(|weather| weather.cuts.get(&self.node).copied() != before).await;
     }
 
     async fn pump(
@@ -265,13 +289,12 @@ impl Link {
         to: &mut (impl AsyncWrite + Unpin),
         mut limit: u64,
     ) {
-        let mut weather = self.weather.clone();
         let mut buffer = vec![0; PIPE_BYTES];
         loop {
             let read = from.read(&mut buffer).await.unwrap_or(0);
-            let latency = weather.borrow().latency;
+            let latency = self.weather.now().latency;
             sleep(latency).await;
-            _ = weather.wait_for(|weather| !weather.is_silent(self.node)).await;
+            self.weather.wait_for(|weather| !weather.is_silent(self.node)).await;
             let carried = &mut buffer[..read.min(usize::try_from(limit).unwrap_or(usize::MAX))];
             limit -= carried.len() as u64;
             self.record

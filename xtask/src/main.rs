@@ -5,10 +5,12 @@ mod codegen;
 mod interrupt;
 mod kafka;
 mod maven;
+mod mutations;
 mod npm;
 mod oracle;
 mod pins;
 mod process;
+mod sim;
 mod soak;
 mod test;
 mod tidy;
@@ -30,8 +32,12 @@ enum Command {
     /// Run real Apache Kafka in the background, without containers.
     #[command(subcommand)]
     Kafka(kafka::Command),
+    /// Show that each rule of the simulated world can fail.
+    Mutations(mutations::Arguments),
     /// Compare the codec with bytes that Apache Kafka made.
     Oracle(oracle::Arguments),
+    /// Run simulated worlds: the client on the test broker under faults, each from a seed.
+    Sim(sim::Arguments),
     /// Run the long forms of tests that find more the longer they run.
     Soak(soak::Arguments),
     /// Run every test, on a real Kafka too where Java and Maven are present.
@@ -58,7 +64,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Codegen(options) => codegen::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Kafka(command) => kafka::run(command),
+        Command::Mutations(arguments) => mutations::run(&arguments),
         Command::Oracle(arguments) => oracle::run(&arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Test(arguments) => test::run(arguments),
         Command::Tidy => tidy::run(),

@@ -309,7 +309,11 @@ impl Connection {
         if correlation_id != request.correlation_id {
             let reason =
                 format!("answer {correlation_id} came where {} was expected", request.correlation_id);
-            return Err(not_kafka(&reason));
+            return Err(match self.state {
+                State::Negotiating => not_kafka(&reason),
+                // It is a broker, which lost a request: what is behind it may succeed on another connection.
+                State::Ready | State::Closed => RequestError::Disconnected { sent: true, reason },
+            });
         }
         Ok(body)
     }

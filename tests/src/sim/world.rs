@@ -18,6 +18,7 @@ use ottla_testbroker::journal::JournalEvent;
 use ottla_testbroker::{ReplicationScope, TestBroker};
 use ottla_transport::Clock;
 use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -119,14 +120,15 @@ impl<'a> World<'a> {
                 self.notebook.clone(),
             ));
         }
-        let (end, ended) = tokio::sync::watch::channel(false);
+        // A watch channel would wake them in random order.
+        let mut ends = Vec::new();
         let mut consumers = JoinSet::new();
         for plan in &self.plan.consumers {
             let network = self.networks[&plan.name].clone();
             let builder = self.builder(&plan.name, plan.seed);
-            let consumer =
-                consumer::run(plan.clone(), builder, network, self.notebook.clone(), ended.clone());
-            consumers.spawn(consumer);
+            let (end, ended) = oneshot::channel();
+            ends.push(end);
+            consumers.spawn(consumer::run(plan.clone(), builder, network, self.notebook.clone(), ended));
         }
         self.weather().await;
         sleep_until(self.started + self.plan.work).await;
@@ -143,7 +145,7 @@ impl<'a> World<'a> {
             Ok(()) => self.notebook.note(ClientEvent::Converged),
             Err(_) => self.notebook.trouble(self.notebook.what_is_missing(&groups)),
         }
-        _ = end.send(true);
+        ends.into_iter().for_each(drop);
         let closed = async { while consumers.join_next().await.is_some() {} };
         if timeout(CLOSING_LIMIT, closed).await.is_err() {
             self.notebook.trouble("consumers do not close".to_owned());

@@ -127,6 +127,19 @@ fn an_answer_out_of_order_breaks_the_connection_and_every_request_may_be_sent_ag
 }
 
 #[test]
+fn a_first_answer_to_something_else_says_that_the_peer_is_no_broker() {
+    let mut connection = connection();
+    connection.submit(heartbeat(1, 30));
+    connection.on_frame(START, &frame(&ApiVersionsResponse::default(), 0, 7));
+    let completions = completions(&mut connection);
+    let [(1, Err(RequestError::Disconnected { sent: false, reason }))] = &completions[..] else {
+        panic!("{completions:?}");
+    };
+    assert!(reason.contains("does not speak kafka"), "{reason}");
+    assert!(connection.is_closed());
+}
+
+#[test]
 fn a_request_without_an_answer_in_time_takes_the_connection_with_it() {
     let mut connection = ready();
     connection.submit(heartbeat(1, 5));

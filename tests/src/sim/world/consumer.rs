@@ -7,7 +7,7 @@ use ottla_client::{
     Assignor, Batch, ClientBuilder, Consumer, OffsetReset, RangeAssignor, RebalanceListener,
     RoundRobinAssignor, TopicPartition,
 };
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 use tokio::time::{Duration, sleep};
 
 use super::super::history::{ClientEvent, Place};
@@ -23,7 +23,7 @@ pub(super) async fn run(
     builder: ClientBuilder,
     network: MemoryNetwork,
     notebook: Notebook,
-    mut ended: watch::Receiver<bool>,
+    ended: oneshot::Receiver<()>,
 ) {
     sleep(plan.joins).await;
     let stay = plan.leaves.map(|(at, _)| at.saturating_sub(plan.joins));
@@ -58,7 +58,7 @@ pub(super) async fn run(
     };
     tokio::select! {
         biased;
-        _ = ended.wait_for(|ended| *ended) => {}
+        _ = ended => {}
         () = leave => {}
         () = read(&consumer, &plan, &notebook) => {}
     }
@@ -84,7 +84,7 @@ async fn read(consumer: &Consumer, plan: &ConsumerPlan, notebook: &Notebook) {
             Ok(Some(batch)) => batch,
             Ok(None) => return notebook.trouble(format!("{}: closed by itself", plan.name)),
             Err(error) if error.is_fatal() => {
-                return notebook.trouble(format!("{}: fatal: {error}", plan.name));
+                return notebook.trouble(format!("{}: fatal: {error:?}", plan.name));
             }
             Err(_) => continue,
         };

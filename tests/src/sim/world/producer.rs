@@ -78,7 +78,7 @@ async fn resolve(producer: String, id: RecordId, delivery: Delivery, notebook: N
 
 fn give_up(producer: &str, id: RecordId, error: &SendError, notebook: &Notebook) {
     if !error.is_retriable() && !error.is_perhaps_written() {
-        notebook.trouble(format!("{producer}: record {} failed for good: {error}", id.0));
+        notebook.trouble(format!("{producer}: record {} failed for good: {error:?}", id.0));
     }
     notebook.note(ClientEvent::Failed {
         producer: producer.to_owned(),

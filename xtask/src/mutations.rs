@@ -1,0 +1,164 @@
+//! `cargo xtask mutations [NAME…]`: whether each rule of the simulated world can fail. Every mutation of
+//! `tests/mutations` is applied to a copy of the workspace, built there, and tried world by world until a checker that
+//! it names reports it. Without a mutation none of them may report the same worlds. Closes with a table of what caught
+//! what, and `N passed, N failed`.
+//!
+//! Not mutation testing at large: mutations are few, and each is there for a rule.
+
+mod copy;
+mod mutation;
+
+use crate::interrupt;
+use crate::process;
+use crate::workspace;
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use copy::Copy;
+use mutation::Mutation;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// What one build may take: the first one builds every dependency too.
+const BUILD_LIMIT: Duration = Duration::from_secs(1800);
+/// What the worlds of one mutation may take: it may well make a client spin.
+const WORLDS_LIMIT: Duration = Duration::from_secs(300);
+
+/// Which mutations to try.
+#[derive(Args)]
+pub struct Arguments {
+    /// Only these.
+    names: Vec<String>,
+}
+
+/// What became of a mutation.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Caught { by: String, world: u64 },
+    Missed { instead: Vec<String> },
+}
+
+/// Tries mutations, one after the other.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    interrupt::install()?;
+    let mutations = picked(mutation::load(&workspace::root())?, &arguments.names)?;
+    let copy = Copy::of_workspace()?;
+    check_without(&mutations, &copy)?;
+    let mut rows = Vec::new();
+    for mutation in &mutations {
+        println!("== {}: {}", mutation.name, mutation.breaks);
+        let verdict = try_out(mutation, &copy);
+        interrupt::check()?;
+        let row = row(mutation, &verdict);
+        println!("{row}");
+        rows.push((row, matches!(verdict, Ok(Verdict::Caught { .. }))));
+    }
+    println!("\n| mutation | what it breaks | caught by | in world |\n|---|---|---|---|");
+    rows.iter().for_each(|(row, _)| println!("{row}"));
+    let passed = rows.iter().filter(|(_, is_caught)| *is_caught).count();
+    let failed = rows.len() - passed;
+    println!("\n{passed} passed, {failed} failed");
+    Ok(ExitCode::from(u8::from(failed > 0)))
+}
+
+fn picked(all: Vec<Mutation>, names: &[String]) -> Result<Vec<Mutation>> {
+    if let Some(unknown) = names.iter().find(|name| all.iter().all(|mutation| mutation.name != **name)) {
+        let known: Vec<_> = all.iter().map(|mutation| mutation.name.as_str()).collect();
+        bail!("no mutation {unknown}; there are {}", known.join(", "));
+    }
+    let is_picked = |mutation: &Mutation| names.is_empty() || names.contains(&mutation.name);
+    Ok(all.into_iter().filter(is_picked).collect())
+}
+
+/// A rule that is broken without a mutation shows nothing with one.
+fn check_without(mutations: &[Mutation], copy: &Copy) -> Result<()> {
+    println!("== without a mutation");
+    copy.refresh()?;
+    build(copy, "none")?;
+    let scenarios: BTreeSet<_> = mutations.iter().map(|mutation| mutation.scenario.as_str()).collect();
+    for scenario in scenarios {
+        let of_scenario = mutations.iter().filter(|mutation| mutation.scenario == scenario);
+        let worlds = of_scenario.clone().map(|mutation| mutation.worlds).max().unwrap_or_default();
+        let rules: Vec<_> = of_scenario.flat_map(|mutation| mutation.caught_by.iter().cloned()).collect();
+        if let Verdict::Caught { by, world } = run_worlds(copy, "none", scenario, worlds, &rules)? {
+            bail!("world {world} of {scenario} breaks {by} without a mutation: see `cargo xtask sim`");
+        }
+    }
+    Ok(())
+}
+
+fn try_out(mutation: &Mutation, copy: &Copy) -> Result<Verdict> {
+    copy.refresh()?;
+    copy.mutate(mutation)?;
+    let Mutation { name, scenario, worlds, caught_by, .. } = mutation;
+    build(copy, name)?;
+    run_worlds(copy, name, scenario, *worlds, caught_by)
+}
+
+fn build(copy: &Copy, name: &str) -> Result<()> {
+    let log = copy.log(name);
+    let status = process::run(&mut copy.build(), &log, BUILD_LIMIT)?;
+    ensure!(status.success(), "the copy does not build: {}", log.display());
+    Ok(())
+}
+
+fn run_worlds(copy: &Copy, name: &str, scenario: &str, worlds: u64, rules: &[String]) -> Result<Verdict> {
+    let log = copy.log(name);
+    let mut judge = copy.judge();
+    judge.args(["--scenario", scenario, "--seeds", &worlds.to_string(), "--until"]).args(rules);
+    if let Err(error) = process::run(&mut judge, &log, WORLDS_LIMIT) {
+        interrupt::check()?;
+        println!("{error:#}");
+    }
+    read_verdict(&log, rules)
+}
+
+fn read_verdict(log: &Path, expected: &[String]) -> Result<Verdict> {
+    let text = std::fs::read_to_string(log).with_context(|| format!("cannot read {}", log.display()))?;
+    let reports = text.lines().filter_map(|line| {
+        let (world, report) = line.strip_prefix("world ")?.split_once(": ")?;
+        Some((world.parse::<u64>().ok()?, report.split_once(": ")?.0.to_owned()))
+    });
+    let mut instead = Vec::new();
+    for (world, by) in reports {
+        if expected.contains(&by) {
+            return Ok(Verdict::Caught { by, world });
+        }
+        if !instead.contains(&by) {
+            instead.push(by);
+        }
+    }
+    Ok(Verdict::Missed { instead })
+}
+
+fn row(mutation: &Mutation, verdict: &Result<Verdict>) -> String {
+    let Mutation { name, breaks, scenario, worlds, .. } = mutation;
+    let outcome = match verdict {
+        Ok(Verdict::Caught { by, world }) => format!("{by} | {world} of {scenario}"),
+        Ok(Verdict::Missed { instead }) if instead.is_empty() => format!("NOTHING | {worlds} of {scenario}"),
+        Ok(Verdict::Missed { instead }) => {
+            format!("only {} | {worlds} of {scenario}", instead.join(", "))
+        }
+        Err(error) => format!("{error:#} |"),
+    };
+    format!("| {name} | {breaks} | {outcome} |")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_world_that_an_expected_checker_reports_counts() {
+        let log = std::env::temp_dir().join(format!("mutations-{}.log", std::process::id()));
+        let check = |text: &str, expected: Verdict| {
+            std::fs::write(&log, text).expect("a temporary file");
+            assert_eq!(read_verdict(&log, &["b".to_owned()]).expect("a log"), expected);
+        };
+        let caught = Verdict::Caught { by: "b".to_owned(), world: 3 };
+        check("world 1: a: b: it\nworld 3: b: it\nworld 5: b: it\n", caught);
+        check("world 1: a: x\nworld 2: a: y\nbuilt\n", Verdict::Missed { instead: vec!["a".to_owned()] });
+        std::fs::remove_file(&log).expect("it was just written");
+    }
+}
