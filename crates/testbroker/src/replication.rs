@@ -132,8 +132,12 @@ impl Cluster {
         let now = self.now;
         let Some(partition) = self.topics.partition_mut(id) else { return false };
         let fetched = partition.fetch_as(node, now);
+        if let Some(truncated) = fetched.truncated {
+            self.note_truncated(id, node, truncated);
+        }
         if fetched.high_watermark_moved {
             self.touched.insert(id);
+            self.note_high_watermark(id);
         }
         if fetched.can_join_isr && may_join {
             self.change_isr(id, |state| state.expand_isr(node));

@@ -400,8 +400,8 @@ fn a_stopped_node_hands_over_first_and_refuses_connections() {
     assert_eq!(rig.closed.get(&consumer), Some(&CloseReason::NodeDown));
     assert_eq!(rig.closed.get(&other), None);
     assert_eq!((status(&rig).leader, status(&rig).isr), (Some(NODES[1]), NODES[1..].to_vec()));
-    assert!(rig.cluster.connect(NODES[0], "/10.0.0.1").is_none());
-    assert!(rig.cluster.connect(NodeId(9), "/10.0.0.1").is_none());
+    assert!(rig.cluster.connect(rig.now, NODES[0], "/10.0.0.1").is_none());
+    assert!(rig.cluster.connect(rig.now, NodeId(9), "/10.0.0.1").is_none());
     assert_eq!((rig.cluster.node_is_up(NODES[0]), rig.cluster.node_is_up(NODES[1])), (false, true));
     assert_eq!(rig.cluster.next_timeout(), None);
     start(&mut rig, 1);

@@ -170,3 +170,8 @@ fn a_peer_that_answers_something_else_does_not_speak_kafka() {
         "{completions:?}"
     );
 }
+
+#[test]
+fn the_edges_are_these() {
+    assert_eq!(EDGES.picture(), ["xxx Negotiating", "..x Ready", "... Closed"]);
+}

@@ -39,6 +39,8 @@ use crate::time::{Instant, Now, earliest};
 pub use offsets::{CommittedOffsets, FetchedOffsets};
 use offsets::{Consequence, OffsetOperations};
 pub use state::ClassicState;
+#[cfg(feature = "__coverage")]
+pub(crate) use state::EDGES;
 
 /// What a classic group is run with. Set fields after [`new`](Self::new); `ottla-client` checks them.
 #[derive(Clone, Debug)]
@@ -542,8 +544,7 @@ impl ClassicGroup {
         if self.state == next {
             return;
         }
-        if !self.state.may_become(next) {
-            debug_assert!(false, "illegal: {:?} to {next:?}", self.state);
+        if !state::EDGES.take(self.state, next) {
             let error = GroupError::new(GroupErrorKind::Invariant, &self.config.group_id);
             self.state = ClassicState::Failed;
             self.outputs.push_back(Action::Failed(error));

@@ -1,12 +1,14 @@
 //! What becomes of batches under way.
 
 use bytes::Bytes;
+use ottla_protocol::api::ApiKey;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::messages::produce_response::{PartitionProduceResponse, ProduceResponse};
 use ottla_protocol::records::SealError;
 
-use super::batch::{Batch, Content};
+use super::batch::{Batch, BatchState, Content};
 use super::{Acks, PartitionIndex, ProduceError, Producer};
+use crate::coverage;
 use crate::request::{RequestError, Token};
 use crate::time::{Instant, Now};
 
@@ -115,6 +117,7 @@ impl<T> Producer<T> {
         }
         let delay = self.config.backoff.delay(batch.attempts.saturating_sub(1), &mut self.jitter);
         batch.not_before = now + delay;
+        batch.go(BatchState::Requeued);
         batch.last_error = Some(error);
         let queue = &mut self.queues[index.0];
         queue.retries = true;
@@ -162,6 +165,7 @@ fn missing() -> ProduceError {
 }
 
 fn read_answer(partition: &PartitionProduceResponse) -> Result<Delivered, ProduceError> {
+    coverage::told(ApiKey::PRODUCE, ErrorCode(partition.error_code));
     match ErrorCode(partition.error_code) {
         ErrorCode::NONE => Ok(Delivered {
             base_offset: partition.base_offset,
