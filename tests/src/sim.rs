@@ -1,7 +1,10 @@
 //! The simulated world: clients, a cluster and the network between them under one seed, and what must hold of it.
 //!
-//! `history.rs` is what happened, `checkers/` what must hold of any history, `coverage.rs` what was exercised so far.
+//! `plan.rs` draws a world from a seed, `world.rs` runs it, `history.rs` is what happened, `checkers/` what must hold of
+//! any history. `judge.rs` holds a world against all of it, `shrink.rs` looks for the cause of a failure, and
+//! `campaign.rs` runs many worlds. `coverage.rs` is what was exercised so far.
 
+pub mod campaign;
 pub mod checkers;
 pub mod coverage;
 pub mod history;

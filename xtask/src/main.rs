@@ -10,6 +10,7 @@ mod npm;
 mod oracle;
 mod pins;
 mod process;
+mod sim;
 mod soak;
 mod test;
 mod tidy;
@@ -35,6 +36,8 @@ enum Command {
     Mutations(mutations::Arguments),
     /// Compare the codec with bytes that Apache Kafka made.
     Oracle(oracle::Arguments),
+    /// Run simulated worlds: the client on the test broker under faults, each from a seed.
+    Sim(sim::Arguments),
     /// Run the long forms of tests that find more the longer they run.
     Soak(soak::Arguments),
     /// Run every test, on a real Kafka too where Java and Maven are present.
@@ -63,6 +66,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Kafka(command) => kafka::run(command),
         Command::Mutations(arguments) => mutations::run(&arguments),
         Command::Oracle(arguments) => oracle::run(&arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Test(arguments) => test::run(arguments),
         Command::Tidy => tidy::run(),

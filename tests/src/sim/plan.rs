@@ -85,6 +85,16 @@ impl Plan {
         self.producers.iter().all(|producer| producer.is_idempotent)
     }
 
+    /// Everything in it, in words.
+    pub fn parts(&self) -> Vec<String> {
+        let cluster = std::iter::once(format!("{:?}", self.cluster));
+        let producers = self.producers.iter().map(|producer| format!("{producer:?}"));
+        let consumers = self.consumers.iter().map(|consumer| format!("{consumer:?}"));
+        let faults = self.faults.rules.iter().map(|rule| format!("{rule:?}"));
+        let network = self.network.iter().map(|fault| format!("{fault:?}"));
+        cluster.chain(producers).chain(consumers).chain(faults).chain(network).collect()
+    }
+
     /// How many things go wrong in it, each of which may do so several times.
     pub fn faults(&self) -> usize {
         self.faults.rules.len() + self.network.len()

@@ -298,7 +298,12 @@ fn draw_error(random: &mut Random, (api, codes): Errors, work: Duration) -> Faul
         ErrorCode::REQUEST_TIMED_OUT if one_in(random, 2) => When::AfterApply,
         _ => When::BeforeApply,
     };
-    on_requests(random, api, work, FaultAction::Error { code, when })
+    let mut rule = on_requests(random, api, work, FaultAction::Error { code, when });
+    if api == ApiKey::METADATA {
+        // A topic that several answers in a row do not know is taken for one that is not there.
+        rule.times = Some(1);
+    }
+    rule
 }
 
 fn on_requests(random: &mut Random, api: ApiKey, work: Duration, action: FaultAction) -> FaultRule {
