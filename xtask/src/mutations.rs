@@ -1,4 +1,4 @@
-//! `cargo xtask mutations [NAME…]`: whether each rule of the simulated world can fail. Every mutation of
+//! `cargo xtask sim --mutations [NAME…]`: whether each rule of the simulated world can fail. Every mutation of
 //! `tests/mutations` is applied to a copy of the workspace, built there, and tried world by world until a checker that
 //! it names reports it. Without the mutation none of them may report those worlds. Closes with a table of what caught
 //! what, and `N passed, N failed`.
@@ -12,7 +12,6 @@ use crate::interrupt;
 use crate::process;
 use crate::workspace;
 use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
 use copy::Copy;
 use mutation::Mutation;
 use std::path::Path;
@@ -24,13 +23,6 @@ const BUILD_LIMIT: Duration = Duration::from_secs(1800);
 /// What the worlds of one mutation may take: it may well make a client spin.
 const WORLDS_LIMIT: Duration = Duration::from_secs(300);
 
-/// Which mutations to try.
-#[derive(Args)]
-pub struct Arguments {
-    /// Only these.
-    names: Vec<String>,
-}
-
 /// What became of a mutation.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
@@ -38,10 +30,10 @@ enum Verdict {
     Missed { instead: Vec<String> },
 }
 
-/// Tries mutations, one after the other.
-pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+/// Tries mutations, one after the other: those of these names, or all.
+pub fn run(names: &[String]) -> Result<ExitCode> {
     interrupt::install()?;
-    let mutations = picked(mutation::load(&workspace::root())?, &arguments.names)?;
+    let mutations = picked(mutation::load(&workspace::root())?, names)?;
     let copy = Copy::of_workspace()?;
     println!("== without a mutation");
     copy.refresh()?;
