@@ -32,8 +32,6 @@ enum Command {
     /// Run real Apache Kafka in the background, without containers.
     #[command(subcommand)]
     Kafka(kafka::Command),
-    /// Show that each rule of the simulated world can fail.
-    Mutations(mutations::Arguments),
     /// Compare the codec with bytes that Apache Kafka made.
     Oracle(oracle::Arguments),
     /// Run simulated worlds: the client on the test broker under faults, each from a seed.
@@ -64,7 +62,6 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Codegen(options) => codegen::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Kafka(command) => kafka::run(command),
-        Command::Mutations(arguments) => mutations::run(&arguments),
         Command::Oracle(arguments) => oracle::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),

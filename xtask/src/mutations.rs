@@ -1,6 +1,6 @@
-//! `cargo xtask mutations [NAME…]`: whether each rule of the simulated world can fail. Every mutation of
+//! `cargo xtask sim --mutations [NAME…]`: whether each rule of the simulated world can fail. Every mutation of
 //! `tests/mutations` is applied to a copy of the workspace, built there, and tried world by world until a checker that
-//! it names reports it. Without a mutation none of them may report the same worlds. Closes with a table of what caught
+//! it names reports it. Without the mutation none of them may report those worlds. Closes with a table of what caught
 //! what, and `N passed, N failed`.
 //!
 //! Not mutation testing at large: mutations are few, and each is there for a rule.
@@ -12,25 +12,16 @@ use crate::interrupt;
 use crate::process;
 use crate::workspace;
 use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
 use copy::Copy;
 use mutation::Mutation;
-use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 /// What one build may take: the first one builds every dependency too.
 const BUILD_LIMIT: Duration = Duration::from_secs(1800);
 /// What the worlds of one mutation may take: it may well make a client spin.
 const WORLDS_LIMIT: Duration = Duration::from_secs(300);
-
-/// Which mutations to try.
-#[derive(Args)]
-pub struct Arguments {
-    /// Only these.
-    names: Vec<String>,
-}
 
 /// What became of a mutation.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,12 +30,15 @@ enum Verdict {
     Missed { instead: Vec<String> },
 }
 
-/// Tries mutations, one after the other.
-pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+/// Tries mutations, one after the other: those of these names, or all.
+pub fn run(names: &[String]) -> Result<ExitCode> {
     interrupt::install()?;
-    let mutations = picked(mutation::load(&workspace::root())?, &arguments.names)?;
+    let mutations = picked(mutation::load(&workspace::root())?, names)?;
     let copy = Copy::of_workspace()?;
-    check_without(&mutations, &copy)?;
+    println!("== without a mutation");
+    copy.refresh()?;
+    build(&copy, "none")?;
+    copy.keep()?;
     let mut rows = Vec::new();
     for mutation in &mutations {
         println!("== {}: {}", mutation.name, mutation.breaks);
@@ -71,29 +65,19 @@ fn picked(all: Vec<Mutation>, names: &[String]) -> Result<Vec<Mutation>> {
     Ok(all.into_iter().filter(is_picked).collect())
 }
 
-/// A rule that is broken without a mutation shows nothing with one.
-fn check_without(mutations: &[Mutation], copy: &Copy) -> Result<()> {
-    println!("== without a mutation");
-    copy.refresh()?;
-    build(copy, "none")?;
-    let scenarios: BTreeSet<_> = mutations.iter().map(|mutation| mutation.scenario.as_str()).collect();
-    for scenario in scenarios {
-        let of_scenario = mutations.iter().filter(|mutation| mutation.scenario == scenario);
-        let worlds = of_scenario.clone().map(|mutation| mutation.worlds).max().unwrap_or_default();
-        let rules: Vec<_> = of_scenario.flat_map(|mutation| mutation.caught_by.iter().cloned()).collect();
-        if let Verdict::Caught { by, world } = run_worlds(copy, "none", scenario, worlds, &rules)? {
-            bail!("world {world} of {scenario} breaks {by} without a mutation: see `cargo xtask sim`");
-        }
-    }
-    Ok(())
-}
-
 fn try_out(mutation: &Mutation, copy: &Copy) -> Result<Verdict> {
     copy.refresh()?;
     copy.mutate(mutation)?;
     let Mutation { name, scenario, worlds, caught_by, .. } = mutation;
     build(copy, name)?;
-    run_worlds(copy, name, scenario, *worlds, caught_by)
+    let verdict = run_worlds(copy.judge(), &copy.log(name), (scenario, *worlds), caught_by)?;
+    // A rule that is broken without the mutation shows nothing with it.
+    if let Verdict::Caught { by, world } = &verdict {
+        let log = copy.log("none");
+        let without = run_worlds(copy.kept(), &log, (scenario, *world), caught_by)?;
+        ensure!(matches!(without, Verdict::Missed { .. }), "{by} is broken without a mutation too");
+    }
+    Ok(verdict)
 }
 
 fn build(copy: &Copy, name: &str) -> Result<()> {
@@ -103,15 +87,18 @@ fn build(copy: &Copy, name: &str) -> Result<()> {
     Ok(())
 }
 
-fn run_worlds(copy: &Copy, name: &str, scenario: &str, worlds: u64, rules: &[String]) -> Result<Verdict> {
-    let log = copy.log(name);
-    let mut judge = copy.judge();
+fn run_worlds(
+    mut judge: Command,
+    log: &Path,
+    (scenario, worlds): (&str, u64),
+    rules: &[String],
+) -> Result<Verdict> {
     judge.args(["--scenario", scenario, "--seeds", &worlds.to_string(), "--until"]).args(rules);
-    if let Err(error) = process::run(&mut judge, &log, WORLDS_LIMIT) {
+    if let Err(error) = process::run(&mut judge, log, WORLDS_LIMIT) {
         interrupt::check()?;
         println!("{error:#}");
     }
-    read_verdict(&log, rules)
+    read_verdict(log, rules)
 }
 
 fn read_verdict(log: &Path, expected: &[String]) -> Result<Verdict> {

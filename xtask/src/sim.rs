@@ -1,7 +1,7 @@
 //! `cargo xtask sim`: builds and runs the tests package's `sim` binary, which runs simulated worlds. Only the way to it:
 //! xtask links none of our crates.
 
-use crate::workspace;
+use crate::{mutations, workspace};
 use anyhow::{Context, Result};
 use std::process::ExitCode;
 
@@ -32,10 +32,16 @@ pub struct Arguments {
     /// Do not look for the cause of what fails.
     #[arg(long)]
     no_shrink: bool,
+    /// Show that each rule can fail: run worlds of mutated clients and clusters, of all mutations or of these.
+    #[arg(long, num_args = 0.., value_name = "NAME", exclusive = true)]
+    mutations: Option<Vec<String>>,
 }
 
 /// Runs them.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if let Some(names) = &arguments.mutations {
+        return mutations::run(names);
+    }
     let mut command = workspace::cargo();
     command.args(["run", "--quiet", "--release", "--package", "ottla-tests", "--bin", "sim", "--"]);
     command.args(["--scenario", &arguments.scenario]);

@@ -31,7 +31,7 @@
 //! | `share` | yes | messages of share groups (KIP-932) | | + 0.6 |
 //! | `streams` | yes | messages of streams groups (KIP-1071) | | + 0.6 |
 //! | `internal` | yes | messages between brokers and controllers | | + 1.7 |
-//! | `any` | | `AnyRequest` and `AnyResponse` (module `any`), with the variants that the features above allow | | + 0.6; with all messages + 1.6 |
+//! | `any` | | `AnyRequest` and `AnyResponse` (module `any`), with the variants that the features above allow | | + 0.6; with all messages + 0.7 |
 //! | `json` | | messages as JSON, as Kafka's own tools print and read them (module `json`) | + 6: base64, serde_json | + 3.9 |
 //! | `gzip` | yes | gzip: flate2 on zlib-rs | + 2 | + 2.4 |
 //! | `snappy` | yes | snappy, in Java's xerial framing or raw: snap | + 1 | + 0.1 |

@@ -102,14 +102,16 @@ impl Shared {
     ) -> Option<(ConnectionId, mpsc::UnboundedReceiver<Output>)> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut state = self.lock();
-        let id = state.cluster.connect(node, client_host)?;
+        let now = self.now();
+        let id = state.cluster.connect(now, node, client_host)?;
         state.outputs.insert(id, sender);
         Some((id, receiver))
     }
 
     fn disconnect(&self, connection: ConnectionId) {
         let mut state = self.lock();
-        state.cluster.disconnect(connection);
+        let now = self.now();
+        state.cluster.disconnect(now, connection);
         state.outputs.remove(&connection);
     }
 

@@ -1,5 +1,5 @@
 //! Runs worlds of one scenario and says which rules each of them breaks, until one of some rules is among them:
-//! `judge --scenario NAME --seeds N --until RULE…`. What `cargo xtask mutations` runs on mutated clients.
+//! `judge --scenario NAME --seeds N --until RULE…`. What `cargo xtask sim --mutations` runs on mutated clients.
 //!
 //! Not for looking into a failure: `sim` is that.
 

@@ -9,6 +9,7 @@ mod acknowledged_is_not_written_over;
 #[cfg(test)]
 mod by_hand;
 mod commits_do_not_go_back;
+mod committed_by_its_owner;
 mod committed_was_handed_out;
 mod converges;
 mod failed_is_not_written;
@@ -43,6 +44,7 @@ pub const CHECKERS: &[Checker] = &[
     acknowledged_is_kept::CHECKER,
     acknowledged_is_not_written_over::CHECKER,
     commits_do_not_go_back::CHECKER,
+    committed_by_its_owner::CHECKER,
     committed_was_handed_out::CHECKER,
     converges::CHECKER,
     failed_is_not_written::CHECKER,

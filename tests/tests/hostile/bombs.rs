@@ -84,7 +84,9 @@ fn lengths_that_lie_are_not_believed() {
         repeats.extend_from_slice(&header(u32::from(block == 999))[..3]);
         repeats.push(7);
     }
-    check("zstd, repeated bytes", Compression::Zstd, &repeats, AtTheLimit);
+    // The C library refuses such a window before it looks at a block.
+    let stopped = if cfg!(feature = "zstd-c") { AsCorrupt } else { AtTheLimit };
+    check("zstd, repeated bytes", Compression::Zstd, &repeats, stopped);
 }
 
 #[test]

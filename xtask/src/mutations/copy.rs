@@ -70,14 +70,29 @@ impl Copy {
         command
     }
 
-    /// Runs worlds.
+    /// Runs worlds with what was built last.
     pub fn judge(&self) -> Command {
-        Command::new(self.folder.join("build/release").join(BINARY))
+        Command::new(self.built())
+    }
+
+    /// Keeps what was built last.
+    pub fn keep(&self) -> Result<()> {
+        let copied = fs::copy(self.built(), self.folder.join(BINARY)).map(drop);
+        copied.with_context(|| format!("cannot copy {}", self.built().display()))
+    }
+
+    /// Runs worlds with what was kept.
+    pub fn kept(&self) -> Command {
+        Command::new(self.folder.join(BINARY))
     }
 
     /// Where the output about a mutation goes.
     pub fn log(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.log"))
+    }
+
+    fn built(&self) -> PathBuf {
+        self.folder.join("build/release").join(BINARY)
     }
 
     fn tree(&self) -> PathBuf {
