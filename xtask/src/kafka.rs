@@ -1,6 +1,7 @@
 //! `cargo xtask kafka`: real Apache Kafka from Maven's jars, in the background, on loopback. This file is the
 //! command line; what it does is in the files beside it, one concept each, for `cargo xtask test` too.
 
+mod check;
 mod companion;
 mod down;
 mod layout;
@@ -62,6 +63,12 @@ pub enum Command {
         #[command(flatten)]
         name: Name,
     },
+    /// Try every way into a cluster that was started with --security, with Java's own clients; exit code 0 if all
+    /// are let in or refused as they should be.
+    Check {
+        #[command(flatten)]
+        name: Name,
+    },
     /// Issue tokens in the foreground; a secured cluster starts this by itself.
     #[command(hide = true)]
     ServeTokens(ServeTokens),
@@ -112,6 +119,14 @@ pub fn run(command: Command) -> Result<ExitCode> {
                 None => println!("cluster {} was not up", name.name),
             }
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Check { name } => {
+            interrupt::install()?;
+            let folder = name.folder()?;
+            let Some(status) = status::status(&folder)? else { bail!("cluster {} is not up", name.name) };
+            let wrong = check::check(&folder, &status.cluster)?;
+            println!("{wrong} wrong");
+            Ok(ExitCode::from(u8::from(wrong > 0)))
         }
         Command::Status { name } => match status::status(&name.folder()?)? {
             Some(status) => {

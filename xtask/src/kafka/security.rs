@@ -12,11 +12,14 @@ mod token_server;
 mod tokens;
 mod users;
 
-pub use broker_config::properties;
+pub use broker_config::{mechanisms, properties};
 pub use description::Description;
+pub use kdc::{KEYTABS, REALM, SERVICE};
 pub use layout::SecurityFolder;
-pub use listener::{Listener, Selection};
-pub use token_server::{ServeTokens, serve as serve_tokens};
+pub use listener::{Listener, Selection, Tokens};
+pub use token_server::{CLIENTS, ServeTokens, endpoint as token_endpoint, serve as serve_tokens};
+pub use tokens::FILES as TOKEN_FILES;
+pub use users::all as all_users;
 
 use super::companion::{Companion, Kind};
 use super::layout::ClusterFolder;
