@@ -17,6 +17,7 @@ pub use description::Description;
 pub use kdc::{KEYTABS, REALM, SERVICE};
 pub use layout::SecurityFolder;
 pub use listener::{Listener, Selection, Tokens};
+pub use pki::{KEY_PASSWORD, encrypted_keys};
 pub use token_server::{CLIENTS, ServeTokens, endpoint as token_endpoint, serve as serve_tokens};
 pub use tokens::FILES as TOKEN_FILES;
 pub use users::all as all_users;

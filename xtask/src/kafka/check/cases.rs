@@ -2,8 +2,8 @@
 
 use crate::kafka::companion::Kind;
 use crate::kafka::security::{
-    CLIENTS, KEYTABS, Listener, REALM, SERVICE, SecurityFolder, TOKEN_FILES, Tokens, all_users, mechanisms,
-    token_endpoint,
+    CLIENTS, KEY_PASSWORD, KEYTABS, Listener, REALM, SERVICE, SecurityFolder, TOKEN_FILES, Tokens, all_users,
+    encrypted_keys, mechanisms, token_endpoint,
 };
 use crate::kafka::state::{Cluster, Endpoint};
 
@@ -135,13 +135,20 @@ fn certificates(endpoint: &Endpoint, folder: &SecurityFolder) -> Vec<Case> {
         let other = case("trusting another authority", REFUSED, "other-ca.pem", None);
         return if wanted == "ok" { vec![good, other] } else { vec![good] };
     }
-    vec![
+    let mut cases = vec![
         case("with a certificate", "ok", "ca.pem", Some("client")),
         case("without a certificate", REFUSED, "ca.pem", None),
         case("with an expired certificate", REFUSED, "ca.pem", Some("client-expired")),
         case("with a certificate not yet valid", REFUSED, "ca.pem", Some("client-not-yet-valid")),
         case("with another authority's certificate", REFUSED, "ca.pem", Some("client-wrong-ca")),
-    ]
+    ];
+    // Java 17 reads the old encryption alone.
+    if encrypted_keys(folder).any(|(name, _)| name == "3des") {
+        let mut encrypted = case("with an encrypted key", "ok", "ca.pem", Some("client.3des"));
+        encrypted.add("ssl.key.password", KEY_PASSWORD);
+        cases.push(encrypted);
+    }
+    cases
 }
 
 fn passwords(endpoint: &Endpoint, mechanism: &'static str) -> Vec<Case> {

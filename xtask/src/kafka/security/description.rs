@@ -146,8 +146,11 @@ impl fmt::Display for Description<'_> {
         if cluster.listeners.is_empty() {
             return Ok(());
         }
-        for (mechanism, _) in users::MECHANISMS {
-            let users = users::all().into_iter().filter(|user| user.mechanism == mechanism);
+        let offered = |mechanism: &&str| {
+            cluster.listeners.iter().any(|endpoint| endpoint.listener.mechanisms.contains(mechanism))
+        };
+        for mechanism in users::MECHANISMS.map(|(mechanism, _)| mechanism).iter().filter(|it| offered(it)) {
+            let users = users::all().into_iter().filter(|user| user.mechanism == *mechanism);
             let users: Vec<_> = users.map(|user| format!("{}/{}", user.username, user.password)).collect();
             writeln!(f, "{mechanism} users {}", users.join(" "))?;
         }

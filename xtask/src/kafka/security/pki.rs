@@ -8,6 +8,7 @@ use rcgen::{
     KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The password of the encrypted keys.
@@ -80,8 +81,7 @@ pub fn make(folder: &SecurityFolder) -> Result<()> {
         write(folder, &format!("{}.key", leaf.name), &key)?;
         write(folder, &format!("{}.store.pem", leaf.name), &format!("{key}{chain}"))?;
     }
-    encrypt_client_key(folder);
-    Ok(())
+    encrypt_client_key(folder)
 }
 
 struct Authority {
@@ -122,7 +122,7 @@ fn named(common_name: &str, hosts: &[&str], (from, until): (i32, i32)) -> Result
 
 /// With openssl where it is installed: the certificates' crate does not encrypt keys. Without it the files are not
 /// there, and `security.json` does not name them.
-fn encrypt_client_key(folder: &SecurityFolder) {
+fn encrypt_client_key(folder: &SecurityFolder) -> Result<()> {
     for (name, options) in ENCRYPTIONS {
         let encrypted = folder.pki_file(&format!("client.{name}.key"));
         let mut openssl = Command::new("openssl");
@@ -132,8 +132,14 @@ fn encrypt_client_key(folder: &SecurityFolder) {
         if !status.is_ok_and(|status| status.success()) {
             // Half a file would look like a key.
             let _ = fs::remove_file(&encrypted);
+            continue;
         }
+        let read =
+            |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+        let store = format!("{}{}", read(&encrypted)?, read(&folder.pki_file("client.pem"))?);
+        write(folder, &format!("client.{name}.store.pem"), &store)?;
     }
+    Ok(())
 }
 
 fn write(folder: &SecurityFolder, name: &str, text: &str) -> Result<()> {
