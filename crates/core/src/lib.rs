@@ -49,10 +49,16 @@ pub mod assignors;
 pub mod backoff;
 pub mod connection;
 pub mod consumer;
+#[cfg(not(feature = "__coverage"))]
+mod coverage;
+#[cfg(feature = "__coverage")]
+#[doc(hidden)]
+pub mod coverage;
 pub mod groups;
 pub mod metadata;
 pub mod producer;
 pub mod random;
 pub mod request;
 mod retry;
+mod state_table;
 pub mod time;

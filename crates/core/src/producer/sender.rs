@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ottla_protocol::records::{self, SealOptions};
 use ottla_protocol::types::NodeId;
 
-use super::batch::{Batch, Content};
+use super::batch::{Batch, BatchState, Content};
 use super::identity::Identity;
 use super::partition::Queue;
 use super::{Action, PartitionIndex, Producer, UnderWay, Unsealed, UnsealedContent};
@@ -117,6 +117,7 @@ impl<T> Producer<T> {
                 self.filled.remove(&index);
             }
             batch.attempts += 1;
+            batch.go(BatchState::UnderWay);
             batches.push((index, batch));
         }
         *self.slots.entry(node).or_default() += 1;

@@ -60,6 +60,7 @@ fn snapshot(partitions: i32) -> ClusterSnapshot {
     };
     let mut metadata = Metadata::new(config, Jitter::seeded(1), Instant::ZERO);
     let body = response.to_bytes(12).expect("it can be written");
+    metadata.poll_request(Instant::ZERO);
     metadata.on_answer(Instant::ZERO, &Answer { version: 12, body }).expect("it can be read");
     (**metadata.snapshot()).clone()
 }
@@ -326,7 +327,7 @@ fn batches_behind_one_that_lost_its_sequence_lose_theirs() {
         world.append(0, 0, 10).expect("room");
         let second = world.run(0).remove(0);
         let answers =
-            [(first, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER), (second, ErrorCode::NOT_LEADER_OR_FOLLOWER)];
+            [(first, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER), (second, ErrorCode::NOT_ENOUGH_REPLICAS)];
         let [one, other] = answers;
         let answers = if first_fails_last { [other, one] } else { [one, other] };
         for (sent, code) in answers {
@@ -384,6 +385,25 @@ fn a_batch_without_an_answer_is_perhaps_written_when_its_time_is_over() {
     assert_eq!(world.producer.memory(), 0);
 }
 
+/// A leader that waits for its followers may have appended what it then answers with an error.
+#[test]
+fn a_refusal_that_may_follow_an_append_leaves_the_batch_perhaps_written() {
+    for (acks, code, expected) in [
+        (Acks::All, ErrorCode::NOT_LEADER_OR_FOLLOWER, ProduceErrorKind::PerhapsWritten),
+        (Acks::All, ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND, ProduceErrorKind::PerhapsWritten),
+        (Acks::All, ErrorCode::REQUEST_TIMED_OUT, ProduceErrorKind::PerhapsWritten),
+        (Acks::All, ErrorCode::NOT_ENOUGH_REPLICAS, ProduceErrorKind::TimedOut),
+        (Acks::Leader, ErrorCode::NOT_LEADER_OR_FOLLOWER, ProduceErrorKind::TimedOut),
+    ] {
+        let mut world = World::new(ProducerConfig { acks, enable_idempotence: false, ..config() });
+        world.append(0, 0, 10).expect("room");
+        let sent = world.run(0).remove(0);
+        world.answer(100, &sent, code);
+        assert_eq!(world.run(10_000).len(), 0);
+        assert_eq!(world.completed, [(1, Err(expected))], "{acks:?}, {code}");
+    }
+}
+
 #[test]
 fn a_batch_that_never_left_is_certainly_not_written() {
     let mut world = World::new(config());
@@ -429,4 +449,31 @@ fn an_id_that_is_refused_for_good_fails_what_waits_for_it() {
     world.producer.on_init_producer_id(at(0), token, Ok(Err(code)));
     world.run(0);
     assert_eq!(world.completed, [(1, Err(ProduceErrorKind::Refused(code)))]);
+}
+
+#[test]
+fn an_id_is_asked_for_again_after_a_backoff_if_the_error_may_pass() {
+    let mut world = World::new(config());
+    world.append(0, 0, 10).expect("room");
+    let Some(Action::InitProducerId { token, .. }) = world.producer.poll_action(at(0).instant) else {
+        panic!("an id is asked for")
+    };
+    world.producer.on_init_producer_id(at(0), token, Ok(Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS)));
+    assert!(world.run(0).is_empty());
+    let due = world.producer.next_timeout().expect("another attempt");
+    assert!(due > at(0).instant);
+    assert_eq!(world.run(1_000).len(), 1);
+}
+
+#[test]
+fn a_producer_of_a_closed_client_fails_what_waits_whatever_its_identity() {
+    let mut idempotent = World::introduced(config());
+    let mut plain = World::new(ProducerConfig { enable_idempotence: false, ..config() });
+    for world in [&mut idempotent, &mut plain] {
+        let tag = world.append(0, 0, 10).expect("room");
+        world.producer.on_client_closed();
+        world.producer.on_client_closed();
+        world.run(0);
+        assert_eq!(world.completed, [(tag, Err(ProduceErrorKind::Unsendable))]);
+    }
 }

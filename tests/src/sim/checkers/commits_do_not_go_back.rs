@@ -1,0 +1,64 @@
+//! A member's commits of a partition do not go back within a generation: it reads forwards, its commits go out one
+//! after another, and an earlier offset in force would have the next owner read again what was done.
+//!
+//! The rule is about what members ask for. A request whose answer got lost may come into force late, behind its own
+//! repetition and the commits after it; no client of Kafka can help that.
+
+use std::collections::BTreeMap;
+
+use ottla_testbroker::journal::{JournalEvent, RequestSummary};
+
+use super::Checker;
+use super::reading::cluster_events;
+use crate::sim::history::Outcome;
+
+pub(super) const CHECKER: Checker = Checker { name: "commits-do-not-go-back", check };
+
+fn check(outcome: &Outcome) -> Result<(), String> {
+    let mut newest = BTreeMap::new();
+    for (_, event) in cluster_events(outcome) {
+        let JournalEvent::RequestReceived {
+            summary: RequestSummary::OffsetCommit { group, member_id, generation_id, partitions, .. },
+            ..
+        } = event
+        else {
+            continue;
+        };
+        for row in partitions {
+            let member = (group, member_id, generation_id);
+            let before = newest.insert((member, &row.topic, row.partition), row.offset);
+            if let Some(before) = before.filter(|before| *before > row.offset) {
+                return Err(format!(
+                    "{member_id} of {group} commits {}-{}@{} after @{before} in generation {generation_id}",
+                    row.topic, row.partition, row.offset
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CHECKER;
+    use crate::sim::checkers::by_hand::idempotent;
+
+    #[test]
+    fn another_member_or_generation_may_start_earlier() {
+        let world = idempotent().commits("c", 1, 5).commits("c", 1, 5).commits("c", 1, 7);
+        world.clone().commits("c", 2, 6).accepted_by(CHECKER);
+        world.commits("d", 1, 6).accepted_by(CHECKER);
+    }
+
+    #[test]
+    fn a_late_commit_may_come_into_force_behind_its_repetition() {
+        let world = idempotent().commits("c", 1, 5).commits("c", 1, 5).committed("c", 1, 5);
+        world.commits("c", 1, 6).committed("c", 1, 6).committed("c", 1, 5).accepted_by(CHECKER);
+    }
+
+    #[test]
+    fn a_commit_that_goes_back_is_found() {
+        let world = idempotent().commits("c", 1, 5).commits("c", 1, 4);
+        world.refused_by(CHECKER, "c-id of g commits t-0@4 after @5 in generation 1");
+    }
+}
