@@ -21,7 +21,8 @@ fn check(outcome: &Outcome) -> Result<(), String> {
             }
             JournalEvent::OffsetCommitted { group, member_id, generation_id, topic, partition, offset } => {
                 let Some(members) = generations.get(&(group.as_str(), *generation_id)) else { continue };
-                let owns = |(of, partitions): &(String, Vec<i32>)| of == topic && partitions.contains(partition);
+                let owns =
+                    |(of, partitions): &(String, Vec<i32>)| of == topic && partitions.contains(partition);
                 let owner = members.iter().find(|member| member.assignment.iter().any(owns));
                 if owner.is_none_or(|owner| owner.member_id != *member_id) {
                     let owner = owner.map_or("nobody", |owner| &owner.member_id);
