@@ -47,6 +47,11 @@ const KEPT: &[(Scenario, u64, &str)] = &[
     (Scenario::Groups, 117, "a connection slept on when a request that waited for it had timed out"),
     (Scenario::Groups, 519, "a consumer that closed while its group was away turned in circles"),
     (Scenario::Restarts, 2005, "a coordinator that the picture of the cluster lacked was never reached"),
+    (
+        Scenario::Leaders,
+        4009,
+        "batches went to a new leader while the old one owed an answer, and got before it",
+    ),
     (Scenario::Restarts, 3064, "the cluster came back for ever for a follower that it could not expel"),
 ];
 

@@ -43,12 +43,16 @@ fn at(ms: u64) -> Now {
 
 /// One topic whose partitions are led by nodes 1, 2, 1, 2, …
 fn snapshot(partitions: i32) -> ClusterSnapshot {
+    snapshot_led_by(partitions, |index| NodeId(1 + index % 2))
+}
+
+fn snapshot_led_by(partitions: i32, leader: fn(i32) -> NodeId) -> ClusterSnapshot {
     let mut topic = MetadataResponseTopic::default();
     topic.name = Some("t".into());
     for index in 0..partitions {
         let mut partition = MetadataResponsePartition::default();
         partition.partition_index = index;
-        partition.leader_id = NodeId(1 + index % 2);
+        partition.leader_id = leader(index);
         topic.partitions.push(partition);
     }
     let mut response = MetadataResponse::default();
@@ -318,6 +322,26 @@ fn out_of_order_behind_an_unresolved_batch_says_nothing_of_the_batch_itself() {
 }
 
 /// Those behind it wait for the new epoch as well: with the old sequences they could not go before it.
+/// Later batches that the new leader takes push this one out of the five that it knows again: repeated, it would be out
+/// of order, get another sequence and be written a second time, behind them.
+#[test]
+fn nothing_goes_to_another_leader_while_the_old_one_owes_an_answer() {
+    let mut world = World::introduced(config());
+    world.append(0, 0, 10).expect("room");
+    let owed = world.run(0).remove(0);
+    assert_eq!(owed.node, NodeId(1));
+    world.producer.on_snapshot(&snapshot_led_by(2, |_| NodeId(2)));
+    world.append(1, 0, 10).expect("room");
+    assert!(world.run(1).is_empty());
+    assert_ne!(world.producer.next_timeout(), Some(at(1).instant), "there is nothing to do");
+    let lost = RequestError::Disconnected { sent: true, reason: "reset".into() };
+    world.producer.on_produced(at(2), owed.token, Err(lost));
+    let again = world.run(1000).remove(0);
+    assert_eq!((again.node, &again.batches[..]), (NodeId(2), &[(0, 1, 0, 1)][..]), "the oldest goes first");
+    world.answer(1001, &again, ErrorCode::NONE);
+    assert_eq!(world.run(1001)[0].batches, [(0, 2, 0, 1)]);
+}
+
 #[test]
 fn batches_behind_one_that_lost_its_sequence_lose_theirs() {
     for first_fails_last in [true, false] {

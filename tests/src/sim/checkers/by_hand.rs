@@ -160,11 +160,12 @@ impl ByHand {
     /// A member asks for a commit.
     pub(super) fn commits(self, member: &str, generation_id: i32, offset: i64) -> Self {
         let mut event = models().commit.clone();
-        if let JournalEvent::RequestReceived { summary, .. } = &mut event
+        if let JournalEvent::RequestReceived { client_id, summary, .. } = &mut event
             && let RequestSummary::OffsetCommit { member_id, generation_id: generation, partitions, .. } =
                 summary
         {
             (*member_id, *generation) = (format!("{member}-id"), generation_id);
+            *client_id = member.to_owned();
             partitions[0].offset = offset;
         }
         self.cluster(event)

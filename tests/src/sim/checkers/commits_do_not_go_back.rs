@@ -2,31 +2,45 @@
 //! after another, and an earlier offset in force would have the next owner read again what was done.
 //!
 //! The rule is about what members ask for. A request whose answer got lost may come into force late, behind its own
-//! repetition and the commits after it; no client of Kafka can help that.
+//! repetition and the commits after it; no client of Kafka can help that. And who lost a partition and has it anew, which
+//! a coordinator allows within one generation, goes on at what is committed.
 
 use std::collections::BTreeMap;
 
 use ottla_testbroker::journal::{JournalEvent, RequestSummary};
 
 use super::Checker;
-use super::reading::cluster_events;
-use crate::sim::history::Outcome;
+use crate::sim::history::{ClientEvent, Event, Outcome};
 
 pub(super) const CHECKER: Checker = Checker { name: "commits-do-not-go-back", check };
 
+/// The client, its group, member id and generation; topic and partition.
+type Key<'a> = (&'a String, &'a String, &'a String, &'a i32, &'a String, i32);
+
 fn check(outcome: &Outcome) -> Result<(), String> {
-    let mut newest = BTreeMap::new();
-    for (_, event) in cluster_events(outcome) {
+    let mut newest: BTreeMap<Key<'_>, i64> = BTreeMap::new();
+    for happened in &outcome.history {
+        let entry = match &happened.event {
+            Event::Cluster(entry) => &entry.event,
+            Event::Client(ClientEvent::Assigned { consumer, place, .. }) => {
+                newest.retain(|(client, .., topic, partition), _| {
+                    *client != consumer || (*topic, *partition) != (&place.topic, place.partition)
+                });
+                continue;
+            }
+            Event::Client(_) => continue,
+        };
         let JournalEvent::RequestReceived {
+            client_id,
             summary: RequestSummary::OffsetCommit { group, member_id, generation_id, partitions, .. },
             ..
-        } = event
+        } = entry
         else {
             continue;
         };
         for row in partitions {
-            let member = (group, member_id, generation_id);
-            let before = newest.insert((member, &row.topic, row.partition), row.offset);
+            let key = (client_id, group, member_id, generation_id, &row.topic, row.partition);
+            let before = newest.insert(key, row.offset);
             if let Some(before) = before.filter(|before| *before > row.offset) {
                 return Err(format!(
                     "{member_id} of {group} commits {}-{}@{} after @{before} in generation {generation_id}",
@@ -48,6 +62,13 @@ mod tests {
         let world = idempotent().commits("c", 1, 5).commits("c", 1, 5).commits("c", 1, 7);
         world.clone().commits("c", 2, 6).accepted_by(CHECKER);
         world.commits("d", 1, 6).accepted_by(CHECKER);
+    }
+
+    #[test]
+    fn who_has_a_partition_anew_may_start_earlier() {
+        let world = idempotent().assigned("c").commits("c", 1, 5);
+        world.clone().revoked("c", true).assigned("c").commits("c", 1, 3).accepted_by(CHECKER);
+        world.assigned("d").commits("c", 1, 3).refused_by(CHECKER, "@3 after @5");
     }
 
     #[test]
