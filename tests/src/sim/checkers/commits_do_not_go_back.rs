@@ -1,12 +1,14 @@
 //! A member's commits of a partition do not go back within a generation: it reads forwards, its commits go out one
 //! after another, and an earlier offset in force would have the next owner read again what was done.
 //!
-//! The rule is about what members ask for. A request whose answer got lost may come into force late, behind its own
-//! repetition and the commits after it; no client of Kafka can help that. And who lost a partition and has it anew, which
+//! The rule is about what members ask for by one connection. A request whose answer got lost may come into force late,
+//! behind its own repetition and the commits after it, and one that an old connection still carries may arrive behind
+//! those of a new one; no client of Kafka can help that. And who lost a partition and has it anew, which
 //! a coordinator allows within one generation, goes on at what is committed.
 
 use std::collections::BTreeMap;
 
+use ottla_testbroker::ConnectionId;
 use ottla_testbroker::journal::{JournalEvent, RequestSummary};
 
 use super::Checker;
@@ -14,8 +16,8 @@ use crate::sim::history::{ClientEvent, Event, Outcome};
 
 pub(super) const CHECKER: Checker = Checker { name: "commits-do-not-go-back", check };
 
-/// The client, its group, member id and generation; topic and partition.
-type Key<'a> = (&'a String, &'a String, &'a String, &'a i32, &'a String, i32);
+/// The client and its connection, its group, member id and generation; topic and partition.
+type Key<'a> = (&'a String, ConnectionId, &'a String, &'a String, &'a i32, &'a String, i32);
 
 fn check(outcome: &Outcome) -> Result<(), String> {
     let mut newest: BTreeMap<Key<'_>, i64> = BTreeMap::new();
@@ -31,6 +33,7 @@ fn check(outcome: &Outcome) -> Result<(), String> {
             Event::Client(_) => continue,
         };
         let JournalEvent::RequestReceived {
+            request,
             client_id,
             summary: RequestSummary::OffsetCommit { group, member_id, generation_id, partitions, .. },
             ..
@@ -39,7 +42,8 @@ fn check(outcome: &Outcome) -> Result<(), String> {
             continue;
         };
         for row in partitions {
-            let key = (client_id, group, member_id, generation_id, &row.topic, row.partition);
+            let connection = request.connection;
+            let key = (client_id, connection, group, member_id, generation_id, &row.topic, row.partition);
             let before = newest.insert(key, row.offset);
             if let Some(before) = before.filter(|before| *before > row.offset) {
                 return Err(format!(
