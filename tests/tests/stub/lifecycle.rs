@@ -212,7 +212,10 @@ async fn reads_nothing_or_one(reader: &ottla_client::Consumer) {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_on_which_the_broker_says_nothing_ends_though_a_request_on_it_ended_before() {
-    let silent = ScriptedNetwork::new(|_stream| std::future::pending());
+    let silent = ScriptedNetwork::new(|stream| async move {
+        std::future::pending::<()>().await;
+        drop(stream);
+    });
     let config = ConnectionConfig {
         client_id: "test".into(),
         client_software_name: "ottla".into(),
