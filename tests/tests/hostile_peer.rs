@@ -332,9 +332,10 @@ async fn a_record_for_a_malicious_leader_fails_in_time_and_says_that_it_may_be_w
 }
 
 /// What an honest broker's connection may do, too: it is tried again. An answer to another request means that one got
-/// lost on this connection.
-fn looks_like_a_lost_connection(malice: Malice) -> bool {
-    matches!(malice, Malice::Silence | Malice::HangUp | Malice::CutFrame | Malice::WrongCorrelationId)
+/// lost; a peer whose bytes are no answers at all is told.
+fn is_tried_again(malice: Malice) -> bool {
+    use Malice::{CutFrame, HangUp, Silence, WrongCorrelationId};
+    matches!(malice, Silence | HangUp | CutFrame | WrongCorrelationId)
 }
 
 #[tokio::test(start_paused = true)]
@@ -344,7 +345,7 @@ async fn a_reader_of_a_malicious_leader_is_told_or_waits_and_can_be_closed() {
         let reader = client.consumer_without_group().assign([TopicPartition::new("t", 0)]);
         let reader = reader.auto_offset_reset(OffsetReset::Earliest).build().expect("a consumer");
         let told = timeout(Duration::from_secs(60), reader.next_batch()).await;
-        let retries = looks_like_a_lost_connection(malice);
+        let retries = is_tried_again(malice);
         match told {
             Ok(Ok(batch)) => panic!("{malice:?}: {batch:?}"),
             Ok(Err(error)) => assert!(matches!(error, ConsumerError::Partition(_)) && !retries, "{error}"),
@@ -361,7 +362,7 @@ async fn a_member_with_a_malicious_coordinator_is_told_or_waits_and_can_be_close
         let client = client_of(malice).await;
         let reader = client.consumer("g").subscribe(["t"]).build().expect("a consumer");
         let told = timeout(Duration::from_secs(60), reader.next_batch()).await;
-        let retries = looks_like_a_lost_connection(malice);
+        let retries = is_tried_again(malice);
         match told {
             Ok(Ok(batch)) => panic!("{malice:?}: {batch:?}"),
             Ok(Err(error)) => assert!(matches!(error, ConsumerError::Group(_)) && !retries, "{error}"),

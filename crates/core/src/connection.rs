@@ -320,13 +320,6 @@ impl Connection {
 
     /// Ends every request: those under way for `reason`, the others as unsent.
     fn close(&mut self, reason: RequestError) {
-        let reason = match reason {
-            // It has spoken Kafka before: this stream is out of step, and another one will do.
-            RequestError::NotKafka { reason } if self.state == State::Ready => {
-                RequestError::Disconnected { sent: true, reason }
-            }
-            reason => reason,
-        };
         if self.state != State::Closed {
             self.go(State::Closed);
         }
