@@ -32,7 +32,8 @@ use super::secret::Secret;
 
 /// Fewer iterations than this are refused: RFC 7677 has it, and Kafka's brokers and clients.
 pub const MIN_ITERATIONS: u32 = 4096;
-/// More iterations than this are refused, since each costs the client time: sixteen times what Kafka lets a user have.
+/// More iterations than this are refused, since each costs the client time: sixteen times what Kafka lets a user have,
+/// and still about a tenth of a second.
 pub const MAX_ITERATIONS: u32 = 16 * 16_384;
 /// The largest message of a server that is read, in bytes. Kafka's have some 200.
 pub const MAX_SERVER_MESSAGE_SIZE: usize = 4096;
@@ -183,7 +184,7 @@ impl ScramExchange {
         let server_first = ServerFirst::parse(name, challenge)?;
         let nonce = server_first.nonce;
         if nonce.len() <= self.nonce.len() || !nonce.starts_with(&self.nonce) {
-            let text = format!("the server's nonce does not extend the client's in {name}: {}", UNTRUSTED);
+            let text = format!("the server's nonce does not extend the client's in {name}: {UNTRUSTED}");
             return Err(SaslError::new(SaslErrorKind::WrongNonce, text));
         }
         let iterations = checked_iterations(name, server_first.iterations)?;
