@@ -65,6 +65,7 @@ fn read_into_snapshot(bytes: &Bytes) -> Case {
         bytes.len(),
         move || {
             let mut metadata = Metadata::new(config.clone(), Jitter::seeded(1), Instant::ZERO);
+            metadata.poll_request(Instant::ZERO);
             metadata.on_answer(Instant::ZERO, &answer).expect("it is one");
             drop(black_box(metadata));
         },

@@ -7,7 +7,6 @@
 //! Not here: faults of the broker itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::pending;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -16,7 +15,7 @@ use ottla_protocol::types::NodeId;
 use ottla_testbroker::TestBroker;
 use ottla_transport::{Connecting, Connector, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex, split};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::random::Random;
@@ -28,8 +27,37 @@ const PIPE_BYTES: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 pub struct MemoryNetwork {
     broker: Arc<TestBroker>,
-    weather: watch::Sender<Weather>,
+    weather: Sky,
     record: Arc<Mutex<Record>>,
+}
+
+/// What holds for all streams; clones are the same. A watch channel would wake streams in random order.
+#[derive(Clone, Debug, Default)]
+struct Sky {
+    weather: Arc<Mutex<Weather>>,
+    changed: Arc<Notify>,
+}
+
+impl Sky {
+    fn now(&self) -> MutexGuard<'_, Weather> {
+        self.weather.lock().expect("nothing panics while it holds the weather")
+    }
+
+    fn send_modify(&self, change: impl FnOnce(&mut Weather)) {
+        change(&mut self.now());
+        self.changed.notify_waiters();
+    }
+
+    async fn wait_for(&self, holds: impl Fn(&Weather) -> bool) {
+        loop {
+            // Made before the look, it hears of all that comes after.
+            let changed = self.changed.notified();
+            if holds(&self.now()) {
+                return;
+            }
+            changed.await;
+        }
+    }
 }
 
 /// What holds for all streams.
@@ -39,6 +67,10 @@ struct Weather {
     /// How often the streams of a node were cut.
     cuts: BTreeMap<NodeId, u64>,
     silent: bool,
+    /// Nodes that alone are silent.
+    unheard: BTreeSet<NodeId>,
+    /// Silent for good.
+    vanished: bool,
     latency: Duration,
 }
 
@@ -73,10 +105,16 @@ enum Direction {
     ToClient,
 }
 
+impl Weather {
+    fn is_silent(&self, node: NodeId) -> bool {
+        self.silent || self.vanished || self.unheard.contains(&node)
+    }
+}
+
 impl MemoryNetwork {
     /// A network to `broker` on which all is well.
     pub fn new(broker: Arc<TestBroker>) -> Self {
-        Self { broker, weather: watch::Sender::new(Weather::default()), record: Arc::default() }
+        Self { broker, weather: Sky::default(), record: Arc::default() }
     }
 
     /// From now on a node refuses connections, and those that it has end.
@@ -104,6 +142,22 @@ impl MemoryNetwork {
     /// Nothing goes through, not even the end of a stream, until silence ends.
     pub fn silence(&self, silent: bool) {
         self.weather.send_modify(|weather| weather.silent = silent);
+    }
+
+    /// Nothing goes through any more, whatever is said of silence later: whoever is on it is gone.
+    pub fn vanish(&self) {
+        self.weather.send_modify(|weather| weather.vanished = true);
+    }
+
+    /// Nothing goes to a node or comes from it, not even the end of a stream, until that ends.
+    pub fn isolate(&self, node: NodeId, isolated: bool) {
+        self.weather.send_modify(|weather| {
+            if isolated {
+                weather.unheard.insert(node);
+            } else {
+                weather.unheard.remove(&node);
+            }
+        });
     }
 
     /// How long bytes take, each way.
@@ -136,15 +190,14 @@ impl MemoryNetwork {
         self.lock().trace
     }
 
-    fn open(&self, host: &str, port: u16) -> io::Result<DuplexStream> {
-        let node = self.broker.node_at(host, port).ok_or(io::ErrorKind::NotFound)?;
-        if self.weather.borrow().down.contains(&node) {
+    fn open(&self, node: NodeId) -> io::Result<DuplexStream> {
+        if self.weather.now().down.contains(&node) {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         let (client, near) = duplex(PIPE_BYTES);
         let (far, broker) = duplex(PIPE_BYTES);
         self.broker.handle_connection(node, broker);
-        let link = Link { weather: self.weather.subscribe(), record: Arc::clone(&self.record), node };
+        let link = Link { weather: self.weather.clone(), record: Arc::clone(&self.record), node };
         let limits = self.lock().next_limits();
         tokio::spawn(link.carry(near, far, limits));
         Ok(client)
@@ -158,9 +211,9 @@ impl MemoryNetwork {
 impl Connector for MemoryNetwork {
     fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
         Box::pin(async move {
-            let mut weather = self.weather.subscribe();
-            _ = weather.wait_for(|weather| !weather.silent).await;
-            Ok(Box::new(self.open(host, port)?) as Box<dyn Stream>)
+            let node = self.broker.node_at(host, port).ok_or(io::ErrorKind::NotFound)?;
+            self.weather.wait_for(|weather| !weather.is_silent(node)).await;
+            Ok(Box::new(self.open(node)?) as Box<dyn Stream>)
         })
     }
 }
@@ -206,7 +259,7 @@ impl Record {
 
 /// One stream.
 struct Link {
-    weather: watch::Receiver<Weather>,
+    weather: Sky,
     record: Arc<Mutex<Record>>,
     node: NodeId,
 }
@@ -225,11 +278,8 @@ impl Link {
     }
 
     async fn cut(&self) {
-        let mut weather = self.weather.clone();
-        let before = weather.borrow().cuts.get(&self.node).copied();
-        if weather.wait_for(|weather| weather.cuts.get(&self.node).copied() != before).await.is_err() {
-            pending().await
-        }
+        let before = self.weather.now().cuts.get(&self.node).copied();
+        self.weather.wait_for(|weather| weather.cuts.get(&self.node).copied() != before).await;
     }
 
     async fn pump(
@@ -239,13 +289,12 @@ impl Link {
         to: &mut (impl AsyncWrite + Unpin),
         mut limit: u64,
     ) {
-        let mut weather = self.weather.clone();
         let mut buffer = vec![0; PIPE_BYTES];
         loop {
             let read = from.read(&mut buffer).await.unwrap_or(0);
-            let latency = weather.borrow().latency;
+            let latency = self.weather.now().latency;
             sleep(latency).await;
-            _ = weather.wait_for(|weather| !weather.silent).await;
+            self.weather.wait_for(|weather| !weather.is_silent(self.node)).await;
             let carried = &mut buffer[..read.min(usize::try_from(limit).unwrap_or(usize::MAX))];
             limit -= carried.len() as u64;
             self.record

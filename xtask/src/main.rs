@@ -5,10 +5,12 @@ mod codegen;
 mod interrupt;
 mod kafka;
 mod maven;
+mod mutations;
 mod npm;
 mod oracle;
 mod pins;
 mod process;
+mod sim;
 mod soak;
 mod test;
 mod tidy;
@@ -32,6 +34,8 @@ enum Command {
     Kafka(kafka::Command),
     /// Compare the codec with bytes that Apache Kafka made.
     Oracle(oracle::Arguments),
+    /// Run simulated worlds: the client on the test broker under faults, each from a seed.
+    Sim(sim::Arguments),
     /// Run the long forms of tests that find more the longer they run.
     Soak(soak::Arguments),
     /// Run every test, on a real Kafka too where Java and Maven are present.
@@ -59,6 +63,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Codegen(options) => codegen::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Kafka(command) => kafka::run(command),
         Command::Oracle(arguments) => oracle::run(&arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Test(arguments) => test::run(arguments),
         Command::Tidy => tidy::run(),

@@ -4,10 +4,14 @@
 use crate::maven::{self, Coordinates};
 use crate::workspace;
 use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Where the pins stand, from the workspace's root.
 pub const FILE: &str = "xtask/kafka-version.toml";
+
+/// What the keys of other releases begin with; the version follows.
+const OTHER: &str = "kafka-clients-sha256-";
 
 /// What `xtask/kafka-version.toml` says.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,6 +20,8 @@ pub struct Pins {
     pub kafka: String,
     /// The SHA-256 sum of that release's kafka-clients jar, in lower-case hex.
     pub kafka_clients_sha256: String,
+    /// Other releases that tests run on, with the same sum.
+    pub others: BTreeMap<String, String>,
 }
 
 impl Pins {
@@ -30,6 +36,14 @@ impl Pins {
         maven::verified_jar(&coordinates, &self.kafka_clients_sha256)
     }
 
+    /// The SHA-256 sum of a release's kafka-clients jar, if it is pinned.
+    pub fn sum(&self, version: &str) -> Option<&str> {
+        if version == self.kafka {
+            return Some(&self.kafka_clients_sha256);
+        }
+        self.others.get(version).map(String::as_str)
+    }
+
     fn read(path: &Path) -> Result<Pins> {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -37,7 +51,7 @@ impl Pins {
     }
 
     fn parse(text: &str) -> Result<Pins> {
-        let (mut kafka, mut sum) = (None, None);
+        let (mut kafka, mut sum, mut others) = (None, None, BTreeMap::new());
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -48,12 +62,16 @@ impl Pins {
             match key.trim() {
                 "kafka" => kafka = Some(value),
                 "kafka-clients-sha256" => sum = Some(value),
+                other if other.starts_with(OTHER) => {
+                    others.insert(other[OTHER.len()..].to_owned(), value);
+                }
                 other => bail!("line {}: unknown key: {other}", index + 1),
             }
         }
         Ok(Pins {
             kafka: kafka.context("missing key: kafka")?,
             kafka_clients_sha256: sum.context("missing key: kafka-clients-sha256")?,
+            others,
         })
     }
 }
@@ -67,6 +85,8 @@ mod tests {
         let pins = Pins::load().expect("the committed file is readable");
         assert!(pins.kafka.split('.').all(|part| part.parse::<u32>().is_ok()), "{}", pins.kafka);
         assert_eq!(pins.kafka_clients_sha256.len(), 64);
+        assert!(pins.others.values().all(|sum| sum.len() == 64));
+        assert_eq!(pins.sum(&pins.kafka), Some(pins.kafka_clients_sha256.as_str()));
     }
 
     #[test]

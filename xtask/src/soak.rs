@@ -23,10 +23,13 @@ pub struct Arguments {
 enum Part {
     /// Random and damaged bytes for everything that reads a peer's bytes.
     Hostile,
+    /// Simulated worlds.
+    Sim,
 }
 
 /// Every part with its target among the tests package's; each runs for `OTTLA_SOAK_MINUTES`.
-const PARTS: [(Part, &str, &str); 1] = [(Part::Hostile, "hostile bytes", "hostile")];
+const PARTS: [(Part, &str, &str); 2] =
+    [(Part::Hostile, "hostile bytes", "hostile"), (Part::Sim, "simulated worlds", "sim")];
 
 /// Runs the parts, one after the other.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {

@@ -3,6 +3,7 @@
 mod builder;
 mod metadata;
 mod pool;
+mod published;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::producer::ProducerBuilder;
 pub use builder::ClientBuilder;
 pub(crate) use metadata::MetadataHandle;
 pub(crate) use pool::{Lane, Owner, Peer, Pool};
+pub(crate) use published::Follower;
 
 /// A handle to a cluster; cheap to clone. Its tasks and connections end when the last handle, and all that was built
 /// on it, is gone; dropping never blocks.

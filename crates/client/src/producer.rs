@@ -193,6 +193,11 @@ impl Producer {
         }
     }
 
+    /// Bytes of `buffer.memory` in use: records that are queued or under way.
+    pub fn buffered_bytes(&self) -> usize {
+        self.shared.lock().machine.memory()
+    }
+
     /// Refuses further records, and waits until those queued are acknowledged or given up.
     pub async fn close(&self) {
         self.shared.lock().closed = true;

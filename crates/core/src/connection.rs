@@ -29,6 +29,7 @@ use ottla_protocol::messages::api_versions_response::ApiVersionsResponse;
 use ottla_protocol::types::Str;
 
 use crate::request::{RequestError, Token};
+use crate::state_table::StateTable;
 use crate::time::Instant;
 
 pub use outgoing::{Encodable, Outgoing};
@@ -94,11 +95,20 @@ pub struct Connection {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
     Negotiating,
     Ready,
     Closed,
 }
+
+/// Every legal edge. Negotiating goes on with another version of ApiVersions.
+pub(crate) static EDGES: StateTable<State> = {
+    use State::*;
+    StateTable::new(
+        "connection",
+        &[(Negotiating, &[Negotiating, Ready, Closed]), (Ready, &[Closed]), (Closed, &[])],
+    )
+};
 
 #[derive(Debug)]
 struct UnderWay {
@@ -251,13 +261,14 @@ impl Connection {
             if theirs >= version {
                 return self.close(not_kafka("ApiVersions was refused in a version that it offers"));
             }
+            self.go(State::Negotiating);
             return self.ask_for_versions(now, theirs.max(0));
         }
         if let Err(code) = ErrorCode(response.error_code).into_result() {
             return self.close(not_kafka(&format!("ApiVersions was refused: {code}")));
         }
         self.versions = versions;
-        self.state = State::Ready;
+        self.go(State::Ready);
         self.actions.push_back(Action::Ready);
         for outgoing in std::mem::take(&mut self.waiting) {
             self.write(outgoing);
@@ -298,14 +309,27 @@ impl Connection {
         if correlation_id != request.correlation_id {
             let reason =
                 format!("answer {correlation_id} came where {} was expected", request.correlation_id);
-            return Err(not_kafka(&reason));
+            return Err(match self.state {
+                State::Negotiating => not_kafka(&reason),
+                // It is a broker, which lost a request: what is behind it may succeed on another connection.
+                State::Ready | State::Closed => RequestError::Disconnected { sent: true, reason },
+            });
         }
         Ok(body)
     }
 
     /// Ends every request: those under way for `reason`, the others as unsent.
     fn close(&mut self, reason: RequestError) {
-        self.state = State::Closed;
+        let reason = match reason {
+            // It has spoken Kafka before: this stream is out of step, and another one will do.
+            RequestError::NotKafka { reason } if self.state == State::Ready => {
+                RequestError::Disconnected { sent: true, reason }
+            }
+            reason => reason,
+        };
+        if self.state != State::Closed {
+            self.go(State::Closed);
+        }
         let unsent = match &reason {
             RequestError::Disconnected { reason, .. } => reason.clone(),
             other => other.to_string(),
@@ -319,6 +343,11 @@ impl Connection {
             let reason = RequestError::Disconnected { sent: false, reason: unsent.clone() };
             self.fail(outgoing.token, reason);
         }
+    }
+
+    /// Takes an edge of the table. After one that it lacks nothing is sent any more.
+    fn go(&mut self, next: State) {
+        self.state = if EDGES.take(self.state, next) { next } else { State::Closed };
     }
 
     fn fail(&mut self, token: Token, error: RequestError) {

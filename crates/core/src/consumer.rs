@@ -31,3 +31,15 @@ pub use offset::{LeaderEpoch, Offset, OffsetAndMetadata};
 pub use offset_reset::{OffsetReset, OffsetResetPolicy, ResetAction, ResetTarget};
 pub use positions::{CommittedLookup, FetchEpoch, Position, PositionState, Positions, Started};
 pub use topic_partition::TopicPartition;
+
+/// The table of positions, with how often its edges were taken.
+#[cfg(feature = "__coverage")]
+pub(crate) fn position_edges() -> Vec<crate::coverage::Edge> {
+    positions::EDGES.edges()
+}
+
+/// The table of seeks, with how often its edges were taken.
+#[cfg(feature = "__coverage")]
+pub(crate) fn seek_edges() -> Vec<crate::coverage::Edge> {
+    positions::SEEKS.edges()
+}

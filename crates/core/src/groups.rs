@@ -15,3 +15,15 @@ pub use coordinator::LookupError;
 pub use error::{GroupError, GroupErrorKind};
 pub use request::{GroupRequest, GroupResponse, MAX_VERSIONS};
 pub use wire::{FindGroupCoordinator, read_coordinator};
+
+/// The table of the coordinator's lookup, with how often its edges were taken.
+#[cfg(feature = "__coverage")]
+pub(crate) fn coordinator_edges() -> Vec<crate::coverage::Edge> {
+    coordinator::EDGES.edges()
+}
+
+/// The table of the classic group's member, with how often its edges were taken.
+#[cfg(feature = "__coverage")]
+pub(crate) fn classic_edges() -> Vec<crate::coverage::Edge> {
+    classic::EDGES.edges()
+}

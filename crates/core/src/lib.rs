@@ -50,6 +50,11 @@ pub mod assignors;
 pub mod backoff;
 pub mod connection;
 pub mod consumer;
+#[cfg(not(feature = "__coverage"))]
+mod coverage;
+#[cfg(feature = "__coverage")]
+#[doc(hidden)]
+pub mod coverage;
 pub mod groups;
 pub mod metadata;
 pub mod producer;
@@ -57,4 +62,5 @@ pub mod random;
 pub mod request;
 mod retry;
 pub mod sasl;
+mod state_table;
 pub mod time;

@@ -2,7 +2,8 @@
 //!
 //! | state | event | next state | output |
 //! |---|---|---|---|
-//! | Idle | a topic is wanted, a refresh is asked for, the snapshot is too old | Due | |
+//! | Idle | a topic is wanted, a refresh is asked for | Due | |
+//! | Idle | the snapshot is too old | Asking | Metadata is sent to some broker |
 //! | Due | the backoff is over | Asking | Metadata is sent to some broker |
 //! | Asking | it answers, everything wanted is there | Idle | a new snapshot |
 //! | Asking | it answers, a wanted topic is not there yet | Due, after a backoff | a new snapshot |
@@ -23,6 +24,7 @@ use crate::backoff::Backoff;
 use crate::connection::Answer;
 use crate::random::Jitter;
 use crate::request::RequestError;
+use crate::state_table::StateTable;
 use crate::time::Instant;
 
 pub use snapshot::{Broker, ClusterSnapshot, Partition, Topic};
@@ -65,6 +67,30 @@ enum State {
     /// To be asked at that time.
     Due(Instant),
     Asking,
+}
+
+/// A state without what belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Idle,
+    Due,
+    Asking,
+}
+
+/// Every legal edge.
+pub(crate) static EDGES: StateTable<Phase> = {
+    use Phase::*;
+    StateTable::new("metadata", &[(Idle, &[Due, Asking]), (Due, &[Asking]), (Asking, &[Idle, Due])])
+};
+
+impl State {
+    fn phase(self) -> Phase {
+        match self {
+            Self::Idle { .. } => Phase::Idle,
+            Self::Due(_) => Phase::Due,
+            Self::Asking => Phase::Asking,
+        }
+    }
 }
 
 impl Metadata {
@@ -119,7 +145,7 @@ impl Metadata {
     pub fn refresh(&mut self, now: Instant) {
         match self.state {
             // What the last answer did not mend, the next one a moment later will not either.
-            State::Idle { .. } => self.state = State::Due(now.max(self.quiet_until)),
+            State::Idle { .. } => self.go(State::Due(now.max(self.quiet_until))),
             State::Asking => self.again = true,
             State::Due(_) => {}
         }
@@ -135,7 +161,7 @@ impl Metadata {
         if now < due {
             return None;
         }
-        self.state = State::Asking;
+        self.go(State::Asking);
         self.again = false;
         Some(self.request())
     }
@@ -179,7 +205,7 @@ impl Metadata {
         } else {
             self.attempts = 0;
             self.quiet_until = now + self.config.backoff.delay(0, &mut self.jitter);
-            self.state = State::Idle { stale_at: now + self.config.max_age };
+            self.go(State::Idle { stale_at: now + self.config.max_age });
         }
     }
 
@@ -196,7 +222,13 @@ impl Metadata {
     fn retry(&mut self, now: Instant) {
         let delay = self.config.backoff.delay(self.attempts, &mut self.jitter);
         self.attempts = self.attempts.saturating_add(1);
-        self.state = State::Due(now + delay);
+        self.go(State::Due(now + delay));
+    }
+
+    /// Takes an edge of the table. After one that it lacks the next request tells what is true.
+    fn go(&mut self, next: State) {
+        let is_legal = EDGES.take(self.state.phase(), next.phase());
+        self.state = if is_legal { next } else { State::Due(self.quiet_until) };
     }
 
     fn request(&self) -> MetadataRequest {
@@ -269,6 +301,11 @@ mod tests {
     }
 
     #[test]
+    fn the_edges_are_these() {
+        assert_eq!(EDGES.picture(), [".xx Idle", "..x Due", "xx. Asking"]);
+    }
+
+    #[test]
     fn an_answer_that_cannot_be_read_is_a_failure() {
         let mut metadata = metadata();
         metadata.poll_request(at(0));
@@ -335,6 +372,8 @@ mod tests {
         let mut older = response(ErrorCode::NONE);
         older.topics[0].partitions[0].leader_epoch = 2;
         older.topics[0].partitions[0].leader_id.0 = 9;
+        metadata.refresh(at(0));
+        assert!(metadata.poll_request(at(500)).is_some());
         answer(&mut metadata, 1, &older);
         let topic = metadata.snapshot().topic("orders").expect("the topic").clone();
         assert_eq!(topic.partitions[0].leader_epoch, 3);

@@ -45,7 +45,7 @@ use crate::random::Jitter;
 use crate::request::Token;
 use crate::time::{Instant, Now};
 
-use batch::{Batch, Content};
+use batch::{Batch, BatchState, Content};
 use identity::Identity;
 use partition::Queue;
 
@@ -53,6 +53,18 @@ pub use config::{Acks, ProducerConfig};
 pub use error::{ProduceError, ProduceErrorKind};
 pub use partitioner::{Partitioner, StickyPartitioner};
 pub use response::Delivered;
+
+/// The table of a producer's id and epoch, with how often its edges were taken.
+#[cfg(feature = "__coverage")]
+pub(crate) fn identity_edges() -> Vec<crate::coverage::Edge> {
+    identity::EDGES.edges()
+}
+
+/// The table of a batch, with how often its edges were taken.
+#[cfg(feature = "__coverage")]
+pub(crate) fn batch_edges() -> Vec<crate::coverage::Edge> {
+    batch::EDGES.edges()
+}
 
 /// A partition that the producer knows, by number: what [`Producer::partition`] gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -333,7 +345,11 @@ impl<T> Producer<T> {
     }
 
     /// A batch is resolved.
-    fn complete(&mut self, batch: Batch<T>, outcome: Result<Delivered, ProduceError>) {
+    fn complete(&mut self, mut batch: Batch<T>, mut outcome: Result<Delivered, ProduceError>) {
+        let end = if outcome.is_ok() { BatchState::Delivered } else { BatchState::Failed };
+        if !batch.go(end) {
+            outcome = Err(ProduceError::invariant());
+        }
         self.outstanding.remove(&batch.number);
         self.memory = self.memory.saturating_sub(batch.size);
         self.actions.push_back(Action::Complete { tag: batch.tag, outcome });

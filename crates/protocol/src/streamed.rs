@@ -84,3 +84,63 @@ impl<T: Walk + Default, F: FnMut(T)> ArrayMut for Each<T, F> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::metadata_response::{MetadataResponse, MetadataResponseTopic};
+
+    const VERSION: i16 = 12;
+
+    fn response() -> MetadataResponse {
+        let topic = |name: &str| MetadataResponseTopic {
+            name: Some(name.into()),
+            partitions: vec![Default::default(); 2],
+            ..Default::default()
+        };
+        MetadataResponse {
+            cluster_id: Some("c".into()),
+            topics: vec![topic("a"), topic("b")],
+            ..Default::default()
+        }
+    }
+
+    fn stream(bytes: &Bytes) -> (Vec<MetadataResponseTopic>, Result<(MetadataResponse, usize), DecodeError>) {
+        let mut topics = Vec::new();
+        let read = decode_each(
+            bytes,
+            VERSION,
+            |response: &mut MetadataResponse| &mut response.topics,
+            |topic| topics.push(topic),
+        );
+        (topics, read)
+    }
+
+    #[test]
+    fn the_elements_and_the_rest_are_what_decoding_gives() {
+        let bytes = response().to_bytes(VERSION).expect("it can be written");
+        let (topics, read) = stream(&bytes);
+        let (mut rest, len) = read.expect("it can be read");
+        assert!(rest.topics.is_empty());
+        rest.topics = topics;
+        assert_eq!((rest, len), (response(), bytes.len()));
+    }
+
+    #[test]
+    fn a_cut_message_is_the_same_error_as_in_decoding() {
+        let bytes = response().to_bytes(VERSION).expect("it can be written");
+        for end in 0..bytes.len() {
+            let cut = bytes.slice(..end);
+            let error = MetadataResponse::decode(&cut, VERSION).expect_err("it is cut");
+            assert_eq!(stream(&cut).1.expect_err("it is cut"), error);
+        }
+    }
+
+    #[test]
+    fn a_version_that_is_not_there_is_an_error() {
+        let none = |_: MetadataResponseTopic| panic!("nothing was read");
+        let read =
+            decode_each(&Bytes::new(), 99, |response: &mut MetadataResponse| &mut response.topics, none);
+        assert!(read.is_err());
+    }
+}

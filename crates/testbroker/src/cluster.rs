@@ -178,7 +178,8 @@ impl Cluster {
 
     /// A client connects to `node`; `client_host` is its address as groups show it. `None`: the connection is refused,
     /// since the node is down or does not exist.
-    pub fn connect(&mut self, node: NodeId, client_host: &str) -> Option<ConnectionId> {
+    pub fn connect(&mut self, now: Now, node: NodeId, client_host: &str) -> Option<ConnectionId> {
+        self.now = now;
         if !self.is_up(node) {
             return None;
         }
@@ -202,7 +203,8 @@ impl Cluster {
     }
 
     /// The connection is gone; answers to it will not be made.
-    pub fn disconnect(&mut self, connection: ConnectionId) {
+    pub fn disconnect(&mut self, now: Now, connection: ConnectionId) {
+        self.now = now;
         self.forget(connection, None);
     }
 

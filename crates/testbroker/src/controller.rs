@@ -142,6 +142,7 @@ impl Cluster {
         }
         self.replication.dirty.insert(id);
         self.touched.insert(id);
+        self.note_high_watermark(id);
     }
 
     fn change_brokers(&mut self, alive: BTreeSet<NodeId>) {
@@ -183,6 +184,7 @@ impl Cluster {
                     partition.assume_role(node, now);
                     self.replication.dirty.insert((topic, index));
                     self.touched.insert((topic, index));
+                    self.note_high_watermark((topic, index));
                 }
             }
         }

@@ -11,6 +11,7 @@ use ottla_protocol::types::NodeId;
 use crate::cluster::Cluster;
 use crate::controller::Subject;
 use crate::image::Image;
+use crate::journal::JournalEvent;
 use crate::now::Instant;
 use crate::partition_state::PartitionState;
 
@@ -187,10 +188,12 @@ impl Cluster {
         let unaware = self.unaware(Subject::Coordinator(kind, index), None);
         let loaded_at = self.now.instant + self.settings.coordinator_load_time;
         let Some(coordinator) = self.coordinators.of_kind_mut(kind).get_mut(index) else { return };
+        let leader = next.leader;
         coordinator.image.change(next, &unaware);
         if moves {
             coordinator.loaded_at = loaded_at;
             if kind == CoordinatorKind::Group {
+                self.note(|_| JournalEvent::CoordinatorMoved { partition: index as i32, node: leader });
                 self.move_groups(index, has_leader.then_some(loaded_at));
             }
         }

@@ -1,7 +1,7 @@
 //! Faults as data: rules that say which requests meet with what. Plans are made by hand, read from JSON or taken from
 //! a journal ([`FaultPlan`]), or set rule by rule ([`Faults`]); `docs/faults.md` describes them.
 //!
-//! Not here: what an API answers with an error. Handlers ask ([`Call::fault`](crate::cluster::Call::fault)) at the
+//! Not here: what an API answers with an error. Handlers ask (`Call::fault`) at the
 //! places where they find errors of their own.
 
 mod action;

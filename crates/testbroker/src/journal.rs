@@ -8,13 +8,13 @@ mod json;
 mod summary;
 
 use ottla_protocol::records::BatchHeader;
-use ottla_protocol::types::{GroupId, Uuid};
+use ottla_protocol::types::{GroupId, NodeId, Uuid};
 
 use crate::cluster::Cluster;
 use crate::connection::{CloseReason, ConnectionId, RequestId};
 use crate::now::Instant;
 use crate::partition_state::PartitionState;
-use crate::replica::Appended;
+use crate::replica::{Appended, Truncated};
 
 pub use event::{BatchProducer, JournalEvent, JournalMember, RequestPlace};
 pub(crate) use summary::summary_rows;
@@ -29,8 +29,7 @@ pub const MAX_JOURNAL_ENTRIES: usize = 200_000;
 pub struct JournalEntry {
     /// Which entry it is, from 0.
     pub serial: u64,
-    /// When, by the clock that the cluster is handed. Of a connection that comes or goes: the time of the request or
-    /// timer before it.
+    /// When, by the clock that the cluster is handed.
     pub at: Instant,
     /// What happened.
     pub event: JournalEvent,
@@ -96,8 +95,7 @@ impl Cluster {
         let producer = BatchProducer::of(header);
         let base_offset = appended.base_offset;
         self.note(|cluster| {
-            let topic = cluster.topics.with_id(topic_id).map(|topic| topic.name.to_string());
-            let topic = topic.unwrap_or_default();
+            let topic = cluster.topic_name(topic_id);
             if !appended.is_new {
                 return JournalEvent::DuplicateRecognised {
                     topic_id,
@@ -137,6 +135,34 @@ impl Cluster {
         });
     }
 
+    pub(crate) fn note_truncated(&mut self, (topic_id, partition): (Uuid, i32), node: NodeId, at: Truncated) {
+        let Truncated { from, to } = at;
+        self.note(|cluster| {
+            let topic = cluster.topic_name(topic_id);
+            JournalEvent::LogTruncated { node, topic_id, topic, partition, from, to }
+        });
+    }
+
+    /// Notes the high watermarks of a partition's leader, and of those that still take themselves for it, where they
+    /// have moved. Called before those who wait for them are answered.
+    pub(crate) fn note_high_watermark(&mut self, id: (Uuid, i32)) {
+        if self.journal.is_none() {
+            return;
+        }
+        let news = self.topics.partition_mut(id).map(|partition| partition.high_watermark_news());
+        for (node, offset) in news.into_iter().flatten() {
+            let (topic_id, partition) = id;
+            self.note(|cluster| {
+                let topic = cluster.topic_name(topic_id);
+                JournalEvent::HighWatermarkMoved { topic_id, topic, partition, node, offset }
+            });
+        }
+    }
+
+    fn topic_name(&self, id: Uuid) -> String {
+        self.topics.with_id(id).map(|topic| topic.name.to_string()).unwrap_or_default()
+    }
+
     /// Notes a group that is in another state or generation than before.
     pub(crate) fn note_group(&mut self, id: &GroupId) {
         if self.journal.is_none() {
@@ -160,5 +186,21 @@ impl BatchProducer {
             producer_epoch: header.producer_epoch,
             base_sequence: header.base_sequence,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_journal_keeps_what_it_has_and_counts_the_rest() {
+        let mut journal = Journal::default();
+        for micros in 0..MAX_JOURNAL_ENTRIES as u64 + 3 {
+            journal.push(Instant::from_micros(micros), JournalEvent::NodeUp { node: NodeId(1) });
+        }
+        let last = journal.entries().last().expect("it is full");
+        assert_eq!((journal.entries().len(), journal.left_out()), (MAX_JOURNAL_ENTRIES, 3));
+        assert_eq!((last.serial, last.at.as_micros()), (199_999, 199_999));
     }
 }

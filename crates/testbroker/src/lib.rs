@@ -8,6 +8,10 @@
 //! `replication.rs` when they fetch; `controller.rs` elects, `coordinators.rs` says who coordinates what. Tests break
 //! the cluster through `control.rs` and look at it through `status.rs`.
 //!
+//! Requests meet with faults by rules, which are data (`faults/`, [`TestBroker::faults`]). A journal (`journal/`,
+//! [`ClusterBuilder::journal`]) has what the cluster saw and did: requests and answers, batches and commits, groups,
+//! elections, nodes, faults that fired.
+//!
 //! Not here: transactions, security, racks, compaction; eligible leader replicas (KIP-966) but for its rule that nothing
 //! is committed under `min.insync.replicas`. Nothing of ottla's client is used but the codec,
 //! so that the two cannot share a bug.

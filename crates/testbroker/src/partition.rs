@@ -14,7 +14,7 @@ use crate::image::Image;
 use crate::leading::Leading;
 use crate::now::{Instant, Now};
 use crate::partition_state::PartitionState;
-use crate::replica::{Appended, Replica};
+use crate::replica::{Appended, Fetched, Replica, Truncated};
 use crate::topic_config::TopicConfig;
 
 /// A partition of a topic.
@@ -44,6 +44,8 @@ pub(crate) struct FollowerFetched {
     pub(crate) high_watermark_moved: bool,
     /// The follower has caught up and is not in the ISR.
     pub(crate) can_join_isr: bool,
+    /// What the follower gave up.
+    pub(crate) truncated: Option<Truncated>,
 }
 
 impl Partition {
@@ -214,7 +216,7 @@ impl Partition {
         let Some(replica) = self.replicas.get(&follower) else { return FollowerFetched::default() };
         let asked_offset = replica.log.end_offset();
         let fetched = leader.answer_follower(asked_offset, replica.epochs.latest());
-        let is_accepted = matches!(fetched, crate::replica::Fetched::Batches { .. });
+        let is_accepted = matches!(fetched, Fetched::Batches { .. });
         if let Some(replica) = self.replicas.get_mut(&leader_node) {
             let end_offset = replica.log.end_offset();
             if let (true, Some(leading)) = (is_accepted, &mut replica.leading) {
@@ -222,15 +224,21 @@ impl Partition {
             }
         }
         self.commit(leader_node);
-        if let Some(replica) = self.replicas.get_mut(&follower) {
-            replica.follow(fetched, now.unix_ms);
-        }
+        let follower_replica = self.replicas.get_mut(&follower);
+        let truncated = follower_replica.and_then(|replica| replica.follow(fetched, now.unix_ms));
         let after = self.summary(leader_node, follower);
         FollowerFetched {
             changed: before != after,
             high_watermark_moved: before.high_watermarks != after.high_watermarks,
             can_join_isr: self.can_join_isr(leader_node, follower),
+            truncated,
         }
+    }
+
+    /// The high watermarks that the journal does not know yet, of the nodes that take themselves for the leader.
+    pub(crate) fn high_watermark_news(&mut self) -> Vec<(NodeId, i64)> {
+        let news = self.replicas.iter_mut();
+        news.filter_map(|(node, replica)| Some((*node, replica.high_watermark_news()?))).collect()
     }
 
     /// When the leader `node` will take the next member out of its ISR, and whom.

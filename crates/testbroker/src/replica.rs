@@ -23,6 +23,8 @@ pub(crate) struct Replica {
     producers: ProducerState,
     /// Followers hear of it with their fetches; who becomes a leader goes on from what it heard.
     high_watermark: i64,
+    /// The high watermark that the journal heard last.
+    told_high_watermark: i64,
     /// What it knows of its followers, if it takes itself for the leader.
     pub(crate) leading: Option<Leading>,
 }
@@ -37,6 +39,13 @@ pub(crate) struct Appended {
     pub(crate) log_append_time_ms: i64,
     /// False for a retry of what is there already.
     pub(crate) is_new: bool,
+}
+
+/// Where a log ended before and after a follower gave up some of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Truncated {
+    pub(crate) from: i64,
+    pub(crate) to: i64,
 }
 
 /// What a leader answers to a follower's fetch.
@@ -70,6 +79,14 @@ impl Replica {
         let moves = to > self.high_watermark;
         self.high_watermark = self.high_watermark.max(to);
         moves
+    }
+
+    /// The high watermark, if it leads and the journal does not know it yet.
+    pub(crate) fn high_watermark_news(&mut self) -> Option<i64> {
+        let told = self.told_high_watermark;
+        self.leading.as_ref().filter(|_| told != self.high_watermark)?;
+        self.told_high_watermark = self.high_watermark;
+        Some(self.high_watermark)
     }
 
     /// Appends a producer's batch, unless it is a retry of one that is there.
@@ -162,14 +179,16 @@ impl Replica {
         }
     }
 
-    /// Takes what the leader answered.
-    pub(crate) fn follow(&mut self, fetched: Fetched, unix_ms: i64) {
+    /// Takes what the leader answered; says what it gave up for it.
+    pub(crate) fn follow(&mut self, fetched: Fetched, unix_ms: i64) -> Option<Truncated> {
+        let from = self.log.end_offset();
         match fetched {
             Fetched::OutOfRange { log_start_offset } => {
                 self.log.restart_at(log_start_offset);
                 self.epochs.clear();
                 self.producers.clear();
                 self.high_watermark = log_start_offset;
+                Some(Truncated { from, to: log_start_offset })
             }
             Fetched::Diverging { leader_epoch, end_offset } => {
                 let own = self.end_of_epoch(leader_epoch);
@@ -180,11 +199,15 @@ impl Replica {
                     None => end_offset.max(0),
                 };
                 self.truncate_to(to);
+                // An epoch that left no records goes without any.
+                let to = self.log.end_offset();
+                (to < from).then_some(Truncated { from, to })
             }
             Fetched::Batches { batches, high_watermark, log_start_offset } => {
                 batches.into_iter().for_each(|batch| self.append(batch, unix_ms));
                 self.advance_high_watermark(high_watermark);
                 self.advance_start(log_start_offset);
+                None
             }
         }
     }

@@ -114,11 +114,13 @@ impl Cluster {
             && self.brokers.current().contains(&node)
     }
 
-    /// Whether the controller would take changes of the ISR from `node`.
+    /// Whether the controller would take changes of the ISR from `node`: only from the leader, and only if it knows the
+    /// partition as it is now (AlterPartition's partition epoch). Else a leader could go on for ever to take someone out
+    /// whom the controller has taken out already.
     fn leads_for_controller(&self, id: (Uuid, i32), node: NodeId) -> bool {
         let agrees = |partition: &crate::partition::Partition| {
-            let (decided, believed) = (partition.state(), partition.seen_by(node));
-            decided.leader == node && believed.leader_epoch == decided.leader_epoch
+            let decided = partition.state();
+            decided.leader == node && partition.seen_by(node) == decided
         };
         self.reaches_controller(node) && self.topics.partition(id).is_some_and(agrees)
     }
@@ -132,8 +134,12 @@ impl Cluster {
         let now = self.now;
         let Some(partition) = self.topics.partition_mut(id) else { return false };
         let fetched = partition.fetch_as(node, now);
+        if let Some(truncated) = fetched.truncated {
+            self.note_truncated(id, node, truncated);
+        }
         if fetched.high_watermark_moved {
             self.touched.insert(id);
+            self.note_high_watermark(id);
         }
         if fetched.can_join_isr && may_join {
             self.change_isr(id, |state| state.expand_isr(node));
@@ -162,7 +168,12 @@ impl Cluster {
             if !self.leads_for_controller(id, leader) || partition.state().isr.len() == 1 {
                 return;
             }
-            self.change_isr(id, |state| state.shrink_isr(laggard));
+            if partition.state().isr.contains(&laggard) {
+                self.change_isr(id, |state| state.shrink_isr(laggard));
+            } else if let Some(partition) = self.topics.partition_mut(id) {
+                // The controller has taken it out already, which its answer tells the leader before the news does.
+                partition.learn(leader);
+            }
         }
     }
 

@@ -67,13 +67,16 @@ impl Lifeline {
 }
 
 impl Shared {
-    pub(crate) fn new(cluster: Cluster, max_frame_size: usize) -> Self {
-        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    pub(crate) fn new(cluster: Cluster, max_frame_size: usize, start_unix_ms: Option<i64>) -> Self {
+        let machine = || {
+            let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+            i64::try_from(unix.as_millis()).unwrap_or(i64::MAX)
+        };
         Self {
             state: Mutex::new(State { cluster, outputs: BTreeMap::new(), armed: None }),
             earlier: Notify::new(),
             started: tokio::time::Instant::now(),
-            started_unix_ms: i64::try_from(unix.as_millis()).unwrap_or(i64::MAX),
+            started_unix_ms: start_unix_ms.unwrap_or_else(machine),
             max_frame_size,
         }
     }
@@ -99,14 +102,16 @@ impl Shared {
     ) -> Option<(ConnectionId, mpsc::UnboundedReceiver<Output>)> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut state = self.lock();
-        let id = state.cluster.connect(node, client_host)?;
+        let now = self.now();
+        let id = state.cluster.connect(now, node, client_host)?;
         state.outputs.insert(id, sender);
         Some((id, receiver))
     }
 
     fn disconnect(&self, connection: ConnectionId) {
         let mut state = self.lock();
-        state.cluster.disconnect(connection);
+        let now = self.now();
+        state.cluster.disconnect(now, connection);
         state.outputs.remove(&connection);
     }
 

@@ -90,8 +90,21 @@ impl TestBroker {
     /// # Errors
     /// What a CreateTopics request would be answered with.
     pub fn create_topic(&self, name: &str, partitions: i32) -> Result<(), AdminError> {
+        self.create_replicated_topic(name, partitions, 1)
+    }
+
+    /// Makes a topic whose partitions have `replicas` replicas each.
+    ///
+    /// # Errors
+    /// What a CreateTopics request would be answered with.
+    pub fn create_replicated_topic(
+        &self,
+        name: &str,
+        partitions: i32,
+        replicas: i16,
+    ) -> Result<(), AdminError> {
         let result = self.shared.with(|cluster, _| {
-            let plan = cluster.plan_topic(&name.into(), partitions, 1)?;
+            let plan = cluster.plan_topic(&name.into(), partitions, replicas)?;
             cluster.add_topic(plan);
             Ok(())
         });

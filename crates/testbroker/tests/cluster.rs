@@ -263,7 +263,7 @@ fn deleting_a_topic_or_hanging_up_ends_a_wait() {
 
     rig.create_topic(other, "t", 1);
     rig.send(connection, 12, &fetch_request("t", 0, 0, WAIT));
-    rig.cluster.disconnect(connection);
+    rig.cluster.disconnect(rig.now, connection);
     assert_eq!(rig.cluster.next_timeout(), None);
 }
 

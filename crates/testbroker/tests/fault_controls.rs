@@ -47,11 +47,11 @@ fn a_node_that_a_request_kills_takes_its_connections_with_it_and_comes_back() {
     let connection = rig.connect(1);
     rig.send(connection, 12, &MetadataRequest::default());
     assert_eq!(rig.closed.get(&connection), Some(&CloseReason::NodeDown));
-    assert_eq!(rig.cluster.connect(NodeId(1), "/10.0.0.1"), None);
+    assert_eq!(rig.cluster.connect(rig.now, NodeId(1), "/10.0.0.1"), None);
     rig.advance(49 * MS);
-    assert_eq!(rig.cluster.connect(NodeId(1), "/10.0.0.1"), None);
+    assert_eq!(rig.cluster.connect(rig.now, NodeId(1), "/10.0.0.1"), None);
     rig.advance(MS);
-    assert!(rig.cluster.connect(NodeId(1), "/10.0.0.1").is_some());
+    assert!(rig.cluster.connect(rig.now, NodeId(1), "/10.0.0.1").is_some());
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_node_that_is_stopped_for_a_while_leads_nothing_meanwhile() {
     rig.advance(10 * MS);
     assert_ne!(leader(&mut rig, other), first);
     rig.advance(20 * MS);
-    assert!(rig.cluster.connect(NodeId(first), "/10.0.0.1").is_some());
+    assert!(rig.cluster.connect(rig.now, NodeId(first), "/10.0.0.1").is_some());
     let entries = rig.cluster.journal().expect("a journal").entries();
     let seen = |wanted: &dyn Fn(&JournalEvent) -> bool| entries.iter().any(|entry| wanted(&entry.event));
     assert!(seen(&|event| matches!(event, JournalEvent::NodeDown { node } if node.0 == first)));

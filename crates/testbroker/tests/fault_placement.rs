@@ -7,8 +7,12 @@ use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::error_codes::error_codes_in;
 use ottla_protocol::message::Request;
 use ottla_protocol::messages::api_versions_request::ApiVersionsRequest;
+use ottla_protocol::messages::create_partitions_request::{CreatePartitionsRequest, CreatePartitionsTopic};
 use ottla_protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use ottla_protocol::messages::delete_groups_request::DeleteGroupsRequest;
+use ottla_protocol::messages::delete_records_request::{
+    DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic,
+};
 use ottla_protocol::messages::delete_topics_request::DeleteTopicsRequest;
 use ottla_protocol::messages::describe_cluster_request::DescribeClusterRequest;
 use ottla_protocol::messages::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
@@ -326,4 +330,59 @@ fn apis_of_topics_report_it_for_topics_and_do_nothing_to_them() {
         describe.resources.push(resource);
     }
     check(rig, topic("u"), 4, &describe, &["resourceName=u"]);
+}
+
+#[test]
+fn new_partitions_are_refused_by_topic_and_deletions_of_records_by_partition() {
+    let rig = &mut rig();
+    let mut grow = CreatePartitionsRequest::default();
+    for name in ["t", "u"] {
+        let mut topic = CreatePartitionsTopic::default();
+        (topic.name, topic.count) = (name.into(), 5);
+        grow.topics.push(topic);
+    }
+    check(rig, topic("u"), 3, &grow, &["name=u"]);
+    check(rig, any(), 3, &grow, &["name=t", "name=u"]);
+    check(rig, partition("u", 0), 3, &grow, &[]);
+
+    let mut delete = DeleteRecordsRequest::default();
+    let mut asked = DeleteRecordsTopic::default();
+    asked.name = "t".into();
+    for index in 0..2 {
+        let mut row = DeleteRecordsPartition::default();
+        (row.partition_index, row.offset) = (index, -1);
+        asked.partitions.push(row);
+    }
+    delete.topics.push(asked);
+    check(rig, topic("t"), 2, &delete, &["name=t,partitionIndex=0", "name=t,partitionIndex=1"]);
+    check(rig, partition("t", 1), 2, &delete, &["name=t,partitionIndex=1"]);
+    check(rig, topic("u"), 2, &delete, &[]);
+}
+
+#[test]
+fn partitions_that_are_refused_after_the_fact_are_there() {
+    let rig = &mut rig();
+    let connection = rig.connect(1);
+    let faults = rig.cluster.faults().on(ApiKey::CREATE_PARTITIONS).topic("u").times(1);
+    faults.error_after_apply(ErrorCode::REQUEST_TIMED_OUT).expect("a rule");
+    let mut asked = CreatePartitionsTopic::default();
+    (asked.name, asked.count, asked.assignments) = ("u".into(), 4, None);
+    let mut grow = CreatePartitionsRequest::default();
+    grow.topics.push(asked);
+    let response = rig.call(connection, 3, &grow);
+    assert_eq!(response.results[0].error_code, ErrorCode::REQUEST_TIMED_OUT.0);
+    let response = rig.call(connection, 3, &grow);
+    assert_eq!(response.results[0].error_code, ErrorCode::INVALID_PARTITIONS.0, "it has four already");
+}
+
+#[test]
+fn clients_are_told_to_start_anew_by_the_whole_answer() {
+    let rig = &mut rig();
+    let mut request = MetadataRequest::default();
+    request.topics = None;
+    let rebootstrap = ErrorCode::REBOOTSTRAP_REQUIRED;
+    check_with(rig, rebootstrap, any(), 13, &request, &[""]);
+    check_with(rig, rebootstrap, topic("t"), 13, &request, &["name=t"]);
+    // Before, the answer has no place for it.
+    check_with(rig, rebootstrap, any(), 12, &request, &["name=t", "name=u"]);
 }

@@ -127,7 +127,7 @@ fn a_connection_that_ends_takes_what_is_delayed_with_it() {
         let rule = if after { faults.delay_response(MS) } else { faults.delay_request(MS) };
         rule.expect("a rule");
         rig.send(connection, 12, &write());
-        rig.cluster.disconnect(connection);
+        rig.cluster.disconnect(rig.now, connection);
         assert_eq!(rig.cluster.next_timeout(), None);
         rig.advance(MS);
         assert_eq!(end_offset(&mut rig, 0), i64::from(after));

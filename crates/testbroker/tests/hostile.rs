@@ -121,7 +121,7 @@ fn random_bytes_end_a_connection_or_are_answered() {
         frame.extend(body.collect::<Vec<u8>>());
         rig.cluster.handle(rig.now, connection, frame.into());
         rig.drain();
-        rig.cluster.disconnect(connection);
+        rig.cluster.disconnect(rig.now, connection);
     }
     rig.advance(Duration::from_secs(3600));
 }
@@ -149,7 +149,7 @@ fn mutated_requests_end_a_connection_or_are_answered() {
         let connection = rig.connect(1);
         rig.cluster.handle(rig.now, connection, bytes.into());
         rig.advance(Duration::from_millis(5));
-        rig.cluster.disconnect(connection);
+        rig.cluster.disconnect(rig.now, connection);
     }
     // The cluster still works, and what was appended can be read by anyone.
     let appended = rig.produce(connection, "t", 0, batch(&["last"]));

@@ -12,9 +12,10 @@ use ottla_protocol::messages::offset_commit_request::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
 use ottla_protocol::records::SealOptions;
-use ottla_testbroker::Cluster;
+use ottla_protocol::types::NodeId;
 use ottla_testbroker::faults::FaultPlan;
 use ottla_testbroker::journal::{JournalEvent, RequestSummary};
+use ottla_testbroker::{Cluster, ReplicationScope};
 use rig::{Rig, START_MS, batch, batch_with, idempotent, produce_request};
 
 fn rig(seed: u64) -> Rig {
@@ -51,7 +52,7 @@ fn live(rig: &mut Rig) {
     join.protocol_type = "consumer".into();
     join.protocols.push(protocol);
     rig.call(connection, 3, &join);
-    rig.cluster.disconnect(connection);
+    rig.cluster.disconnect(rig.now, connection);
 }
 
 fn events(rig: &Rig) -> Vec<JournalEvent> {
@@ -121,6 +122,90 @@ fn groups_and_commits_are_noted() {
     assert_eq!(events.iter().filter(began).count(), 1);
 }
 
+#[test]
+fn connections_are_noted_when_they_come_and_go() {
+    let mut rig = rig(1);
+    rig.now = rig.now + Duration::from_millis(5);
+    let connection = rig.connect(1);
+    rig.now = rig.now + Duration::from_millis(7);
+    rig.cluster.disconnect(rig.now, connection);
+    let entries = rig.cluster.journal().expect("a journal").entries();
+    assert_eq!(entries.iter().map(|entry| entry.at.as_micros()).collect::<Vec<_>>(), [5_000, 12_000]);
+    assert!(matches!(entries[0].event, JournalEvent::ClientConnected { .. }));
+    assert!(matches!(entries[1].event, JournalEvent::ClientDisconnected { reason: None, .. }));
+}
+
+/// A leader dies with a batch that nobody else has, and comes back after the next leader has written another.
+fn diverge() -> Rig {
+    let mut rig = Rig::new(Cluster::builder().nodes(3).seed(1).journal(true));
+    rig.create_replicated("t", 1, &[]);
+    let connection = rig.connect(1);
+    rig.call(connection, 9, &produce_request("t", 0, -1, batch(&["everywhere"])));
+    for node in [2, 3] {
+        let scope = ReplicationScope::Node(NodeId(node));
+        rig.control(|cluster, now| cluster.pause_replication(now, &scope)).expect("a node");
+    }
+    rig.call(connection, 9, &produce_request("t", 0, 1, batch(&["only", "here"])));
+    rig.control(|cluster, now| cluster.kill_node(now, NodeId(1))).expect("a node");
+    rig.control(|cluster, now| cluster.fence_node(now, NodeId(1))).expect("a node");
+    let connection = rig.connect(2);
+    rig.call(connection, 9, &produce_request("t", 0, 1, batch(&["instead"])));
+    let scope = ReplicationScope::Node(NodeId(3));
+    rig.control(|cluster, now| cluster.resume_replication(now, &scope)).expect("a node");
+    rig.control(|cluster, now| cluster.start_node(now, NodeId(1))).expect("a node");
+    rig
+}
+
+#[test]
+fn what_a_follower_gives_up_is_noted() {
+    let truncated = events(&diverge()).into_iter().filter_map(|event| match event {
+        JournalEvent::LogTruncated { node, topic, partition, from, to, .. } => {
+            Some((node.0, topic, partition, from, to))
+        }
+        _ => None,
+    });
+    assert_eq!(truncated.collect::<Vec<_>>(), [(1, "t".to_owned(), 0, 3, 1)]);
+}
+
+#[test]
+fn commits_are_noted_of_those_that_lead() {
+    let moved = events(&diverge()).into_iter().filter_map(|event| match event {
+        JournalEvent::HighWatermarkMoved { node, offset, .. } => Some((node.0, offset)),
+        _ => None,
+    });
+    assert_eq!(moved.collect::<Vec<_>>(), [(1, 1), (2, 1), (2, 2)]);
+}
+
+#[test]
+fn a_batch_is_committed_before_it_is_acknowledged() {
+    let events = events(&diverge());
+    let at = |wanted: &dyn Fn(&JournalEvent) -> bool| events.iter().position(wanted).expect("it happens");
+    let appended = at(&|event| matches!(event, JournalEvent::BatchAppended { .. }));
+    let committed = at(&|event| matches!(event, JournalEvent::HighWatermarkMoved { .. }));
+    let answered = at(&|event| matches!(event, JournalEvent::ResponseSent { api: ApiKey::PRODUCE, .. }));
+    assert!(appended < committed && committed < answered, "{appended} {committed} {answered}");
+}
+
+#[test]
+fn the_groups_of_a_node_that_is_gone_have_another_coordinator() {
+    let mut rig = Rig::new(Cluster::builder().nodes(3).seed(1).journal(true));
+    let coordinator = rig.coordinator("g");
+    rig.control(|cluster, now| cluster.stop_node(now, NodeId(coordinator))).expect("a node");
+    let next = rig.cluster.node_ids().find(|node| node.0 != coordinator).expect("another");
+    rig.control(|cluster, now| cluster.move_coordinator(now, "g", next)).expect("a node");
+    let moved: Vec<_> = events(&rig)
+        .into_iter()
+        .filter_map(|event| match event {
+            JournalEvent::CoordinatorMoved { partition, node } => Some((partition, node)),
+            _ => None,
+        })
+        .collect();
+    assert!(moved.len() >= 50 / 3, "all partitions of the node: {}", moved.len());
+    assert!(moved.iter().all(|(_, node)| node.0 != coordinator));
+    // "g".hashCode() is 103.
+    assert!(moved.iter().any(|(partition, _)| *partition == 103 % 50));
+}
+
 /// A run in which a chance decides: which heartbeats were refused, and the journal.
 fn run_with(plan: &FaultPlan) -> (Vec<i16>, Rig) {
     let mut rig = rig(3);
@@ -174,6 +259,21 @@ mod json {
             let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
             assert!(value["event"].is_string() && value["micros"].is_u64(), "{line}");
         }
+    }
+
+    #[test]
+    fn what_becomes_of_logs_and_coordinators_has_its_line() {
+        let rig = diverge();
+        let text = rig.cluster.journal().expect("a journal").to_json_lines();
+        for expected in [
+            r#""topic":"t","partition":0,"from":3,"to":1}"#,
+            r#""topic":"t","partition":0,"node":2,"offset":2}"#,
+            r#""event":"coordinatorMoved","partition":"#,
+        ] {
+            assert!(text.contains(expected), "{expected}");
+        }
+        assert!(text.contains(r#""event":"logTruncated","node":1,"topicId":""#));
+        assert!(text.contains(r#""event":"highWatermarkMoved","topicId":""#));
     }
 
     #[test]

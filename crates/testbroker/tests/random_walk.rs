@@ -131,7 +131,7 @@ impl Walk {
     fn produce(&mut self, node: NodeId, partition: i32) {
         let leader = self.rig.cluster.partition_status("t", partition).and_then(|found| found.leader);
         let node = if self.dice.roll(4) > 0 { leader.unwrap_or(node) } else { node };
-        let Some(connection) = self.rig.cluster.connect(node, "/10.0.0.1") else { return };
+        let Some(connection) = self.rig.cluster.connect(self.rig.now, node, "/10.0.0.1") else { return };
         let value = format!("v{}", self.produced);
         self.produced += 1;
         let acks = if self.dice.roll(3) > 0 { -1 } else { 1 };
@@ -159,7 +159,9 @@ impl Walk {
 
     /// Reads a partition as a consumer does: what it sees it must see again.
     fn fetch(&mut self, node: NodeId, partition: i32) -> Result<(), String> {
-        let Some(connection) = self.rig.cluster.connect(node, "/10.0.0.1") else { return Ok(()) };
+        let Some(connection) = self.rig.cluster.connect(self.rig.now, node, "/10.0.0.1") else {
+            return Ok(());
+        };
         let request = fetch_request("t", partition, 0, Duration::ZERO);
         let answer = self.rig.call::<FetchRequest>(connection, 12, &request);
         let row = &answer.responses[0].partitions[0];

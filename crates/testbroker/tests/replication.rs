@@ -400,8 +400,8 @@ fn a_stopped_node_hands_over_first_and_refuses_connections() {
     assert_eq!(rig.closed.get(&consumer), Some(&CloseReason::NodeDown));
     assert_eq!(rig.closed.get(&other), None);
     assert_eq!((status(&rig).leader, status(&rig).isr), (Some(NODES[1]), NODES[1..].to_vec()));
-    assert!(rig.cluster.connect(NODES[0], "/10.0.0.1").is_none());
-    assert!(rig.cluster.connect(NodeId(9), "/10.0.0.1").is_none());
+    assert!(rig.cluster.connect(rig.now, NODES[0], "/10.0.0.1").is_none());
+    assert!(rig.cluster.connect(rig.now, NodeId(9), "/10.0.0.1").is_none());
     assert_eq!((rig.cluster.node_is_up(NODES[0]), rig.cluster.node_is_up(NODES[1])), (false, true));
     assert_eq!(rig.cluster.next_timeout(), None);
     start(&mut rig, 1);
@@ -426,6 +426,22 @@ fn nodes_answer_from_what_they_have_heard() {
     assert_eq!(produce(&mut rig, 1, 1, "too late"), ErrorCode::NOT_LEADER_OR_FOLLOWER);
     assert_eq!(produce(&mut rig, 2, -1, "in time"), ErrorCode::NONE);
     assert_eq!(status(&rig).isr, NODES);
+}
+
+#[test]
+fn a_leader_leaves_alone_whom_the_controller_took_out_before_it() {
+    let (delay, lag) = (Duration::from_secs(1), Duration::from_secs(2));
+    let builder = slow().metadata_propagation_delay(delay).replica_lag_time_max(lag);
+    let mut rig = three(builder, &[]);
+    let scope = ReplicationScope::Node(NODES[2]);
+    rig.control(|cluster, now| cluster.pause_replication(now, &scope)).expect("a node");
+    assert_eq!(produce(&mut rig, 1, 1, "unseen"), ErrorCode::NONE);
+    rig.run_for(lag - delay / 2);
+    rig.control(|cluster, now| cluster.stop_node(now, NODES[2])).expect("a node");
+    // The leader finds that node 3 lags before it hears that it is gone.
+    rig.run_for(delay * 2);
+    assert_eq!(status(&rig).isr, NODES[..2]);
+    assert_eq!(produce(&mut rig, 1, -1, "seen"), ErrorCode::NONE);
 }
 
 #[test]

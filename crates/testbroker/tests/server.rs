@@ -5,6 +5,7 @@ mod rig;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use ottla_protocol::api::ApiKey;
 use ottla_protocol::frame::{FrameBuf, decode_response_header, encode_request, split_frame};
 use ottla_protocol::message::{Message, Request, Response};
 use ottla_protocol::messages::api_versions_request::ApiVersionsRequest;
@@ -116,6 +117,33 @@ async fn a_pipe_in_memory_needs_no_port_and_no_real_time() {
     producer.call(12, &produce_request("t", 0, -1, batch(&["v"]))).await;
     assert!(consumer.frame().await.is_some(), "woken by the append");
     assert_eq!(before.elapsed(), Duration::ZERO);
+    broker.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_cut_and_a_connection_falls_silent_as_rules_say() {
+    let broker = TestBroker::builder().start_in_memory().expect("started");
+    let connect = || {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        broker.handle_connection(NodeId(1), far);
+        Client::new(near)
+    };
+    let cut = broker.faults().on(ApiKey::METADATA).times(1).cut(20).expect("a rule");
+    let mut client = connect();
+    client.send(12, &MetadataRequest::default()).await;
+    assert!(client.frame().await.is_none(), "closed within the frame");
+    assert_eq!((client.buffer.len(), cut.fired()), (20, 1));
+
+    broker.faults().on(ApiKey::METADATA).times(1).hang().expect("a rule");
+    let mut client = connect();
+    for _ in 0..3 {
+        client.send(12, &MetadataRequest::default()).await;
+    }
+    // The clock stands still until nobody has anything to do but to wait.
+    let waited = tokio::time::timeout(Duration::from_secs(3600), client.frame()).await;
+    assert!(waited.is_err(), "open, and mute");
+    assert_eq!(connect().call(12, &MetadataRequest::default()).await.brokers.len(), 1);
+    drop(client);
     broker.shutdown().await;
 }
 

@@ -226,11 +226,13 @@ impl Task {
                 Ok(read) => read,
                 Err(reason) => return Poll::Ready(reason),
             };
-            if let Some(due) = self.machine.next_timeout() {
+            // Until the next deadline is one to come: nothing else would wake the task for it.
+            while let Some(due) = self.machine.next_timeout() {
                 timer.as_mut().reset(self.clock.deadline(due));
-                if timer.as_mut().poll(cx).is_ready() {
-                    self.machine.handle_timeout(self.clock.instant());
+                if timer.as_mut().poll(cx).is_pending() {
+                    break;
                 }
+                self.machine.handle_timeout(self.clock.instant());
             }
             self.perform();
             if self.machine.is_closed() {

@@ -1,4 +1,32 @@
-//! What must hold of every world, one rule a file. A checker sees only the finished [`Outcome`].
+//! What must hold of every world, one rule a file, each with the reason why Kafka's contract demands it. A checker sees
+//! only the finished [`Outcome`].
+//!
+//! What the rules take for granted of a world: producers use `acks=all`, leaders are elected among replicas in sync,
+//! groups begin at the earliest offset and a consumer's `client.id` is its name in the history.
+
+mod acknowledged_is_kept;
+mod acknowledged_is_not_written_over;
+#[cfg(test)]
+mod by_hand;
+mod commits_do_not_go_back;
+mod committed_by_its_owner;
+mod committed_was_handed_out;
+mod converges;
+mod failed_is_not_written;
+mod handed_out_at_least_once;
+mod handed_out_by_its_owner;
+mod handed_out_in_order;
+mod handed_out_is_stored;
+mod holdings;
+mod leader_epochs_rise;
+mod memory_within_budget;
+mod one_owner;
+mod one_owner_in_a_generation;
+mod reading;
+mod resolved_once;
+mod sequences_have_no_gap;
+mod written_in_order;
+mod written_once;
 
 use super::history::Outcome;
 
@@ -12,4 +40,24 @@ pub struct Checker {
 }
 
 /// Every rule.
-pub const CHECKERS: &[Checker] = &[];
+pub const CHECKERS: &[Checker] = &[
+    acknowledged_is_kept::CHECKER,
+    acknowledged_is_not_written_over::CHECKER,
+    commits_do_not_go_back::CHECKER,
+    committed_by_its_owner::CHECKER,
+    committed_was_handed_out::CHECKER,
+    converges::CHECKER,
+    failed_is_not_written::CHECKER,
+    handed_out_at_least_once::CHECKER,
+    handed_out_by_its_owner::CHECKER,
+    handed_out_in_order::CHECKER,
+    handed_out_is_stored::CHECKER,
+    leader_epochs_rise::CHECKER,
+    memory_within_budget::CHECKER,
+    one_owner::CHECKER,
+    one_owner_in_a_generation::CHECKER,
+    resolved_once::CHECKER,
+    sequences_have_no_gap::CHECKER,
+    written_in_order::CHECKER,
+    written_once::CHECKER,
+];

@@ -1,8 +1,15 @@
 //! Ends: tasks, streams and waiters when things are closed or dropped.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_client::{ClientErrorKind, ConsumerError, Record, SendError};
+use ottla_core::connection::ConnectionConfig;
+use ottla_core::request::RequestError;
+use ottla_protocol::message::Message;
+use ottla_protocol::messages::heartbeat_request::HeartbeatRequest;
+use ottla_tests::scripted_network::ScriptedNetwork;
+use ottla_transport::{Clock, Connection, SendOptions};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
@@ -201,4 +208,41 @@ async fn consumers_that_come_and_go_leave_no_connections_behind() {
 
 async fn reads_nothing_or_one(reader: &ottla_client::Consumer) {
     _ = timeout(Duration::from_secs(1), reader.next_batch()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_on_which_the_broker_says_nothing_ends_though_a_request_on_it_ended_before() {
+    let silent = ScriptedNetwork::new(|_stream| std::future::pending());
+    let config = ConnectionConfig {
+        client_id: "test".into(),
+        client_software_name: "ottla".into(),
+        client_software_version: "0".into(),
+        negotiation_timeout: Duration::from_secs(10),
+    };
+    let (none, limit) = (Duration::ZERO, Duration::from_secs(10));
+    let clock = Clock::starting_at(0);
+    let connection = Connection::open(Arc::new(silent), "node", 9092, none, limit, config, clock);
+    let (sender, ended) = tokio::sync::oneshot::channel();
+    let versions = HeartbeatRequest::VERSIONS;
+    let options = SendOptions { versions, expects_answer: true, timeout: Duration::from_secs(5) };
+    let reply = Box::new(|result: Result<_, RequestError>| _ = sender.send(result.is_ok()));
+    connection.send(Box::new(HeartbeatRequest::default()), options, reply);
+    assert_eq!(soon(ended).await, Ok(false));
+    assert!(!connection.is_closed());
+    sleep(Duration::from_secs(6)).await;
+    assert!(connection.is_closed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_closes_while_nobody_answers_is_idle_until_it_gives_up() {
+    let world = World::new(1);
+    let (client, network) = world.remote_client().await;
+    let reader =
+        member(&client).auto_commit_interval(Duration::from_millis(200)).build().expect("a consumer");
+    let producer = client.producer().build().expect("a producer");
+    producer.send(Record::to("t").value("v")).await.expect("delivered");
+    read(&reader, 1).await;
+    network.silence(true);
+    // On a clock that moves only when nobody has anything to do, a driver that spins would never let this end.
+    _ = soon(reader.close()).await;
 }

@@ -1,5 +1,6 @@
 //! Where a cluster's files are: `<target>/kafka/<name>/`. Only paths; nothing here reads or writes.
 
+use super::security::SecurityFolder;
 use std::path::{Path, PathBuf};
 
 /// A cluster's folder.
@@ -22,6 +23,16 @@ impl ClusterFolder {
     /// What was started, as JSON.
     pub fn state(&self) -> PathBuf {
         self.path.join("cluster.json")
+    }
+
+    /// What clients of a secured cluster must know, as JSON.
+    pub fn security_state(&self) -> PathBuf {
+        self.path.join("security.json")
+    }
+
+    /// Certificates, tokens and tickets of a secured cluster.
+    pub fn security(&self) -> SecurityFolder {
+        SecurityFolder::new(&self.path)
     }
 
     /// Held by whoever changes the cluster.

@@ -1,9 +1,9 @@
 //! One node's process: its folder, its formatted storage, its JVM. A node does not know when its cluster is ready.
 
-use super::layout::NodeFolder;
-use super::log_tail;
+use super::layout::{ClusterFolder, NodeFolder};
 use super::properties::server_properties;
 use super::state::{Cluster, Node};
+use super::{log_tail, security};
 use crate::process::{self, Identity};
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
@@ -25,7 +25,8 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    fn java(&self, arguments: &[&str], main_class: &str) -> Command {
+    /// A command that runs one of the classes.
+    pub fn java(&self, arguments: &[&str], main_class: &str) -> Command {
         let mut class_path = OsString::from(&self.libs);
         class_path.push("/*");
         let mut command = Command::new("java");
@@ -34,14 +35,25 @@ impl Runtime {
     }
 }
 
-/// Writes a node's configuration into a folder of its own and formats its storage.
-pub fn prepare(cluster: &Cluster, node: &Node, folder: &NodeFolder, runtime: &Runtime) -> Result<()> {
+/// Writes a node's configuration into a folder of its own and formats its storage, where the release wants that.
+pub fn prepare(
+    cluster: &Cluster,
+    node: &Node,
+    cluster_folder: &ClusterFolder,
+    runtime: &Runtime,
+) -> Result<()> {
+    let folder = cluster_folder.node(node.node_id);
     let properties = folder.properties();
+    let text = server_properties(cluster, node, cluster_folder);
     fs::create_dir_all(folder.path())
-        .and_then(|()| fs::write(&properties, server_properties(cluster, node, folder)))
+        .and_then(|()| fs::write(&properties, text))
         .with_context(|| format!("cannot write {}", properties.display()))?;
+    if cluster.release.needs_zookeeper() {
+        return Ok(());
+    }
     let mut format = runtime.java(&["-Xmx128m", "-XX:TieredStopAtLevel=1"], "kafka.tools.StorageTool");
     format.args(["format", "-t", &cluster.cluster_id, "-c"]).arg(&properties);
+    format.args(security::format_arguments(cluster));
     let log = folder.format_log();
     let status = process::run(&mut format, &log, FORMAT_LIMIT)
         .with_context(|| format!("cannot format the storage of node {}", node.node_id))?;
@@ -52,8 +64,12 @@ pub fn prepare(cluster: &Cluster, node: &Node, folder: &NodeFolder, runtime: &Ru
 }
 
 /// Starts a prepared node in the background.
-pub fn start(folder: &NodeFolder, runtime: &Runtime) -> Result<Child> {
-    let mut broker = runtime.java(&["-Xmx512m", "-XX:+UseSerialGC"], "kafka.Kafka");
+pub fn start(cluster: &Cluster, node: &Node, folder: &ClusterFolder, runtime: &Runtime) -> Result<Child> {
+    let secured = security::jvm_arguments(&folder.security(), cluster);
+    let folder = folder.node(node.node_id);
+    let mut arguments = vec!["-Xmx512m", "-XX:+UseSerialGC"];
+    arguments.extend(secured.iter().map(String::as_str));
+    let mut broker = runtime.java(&arguments, "kafka.Kafka");
     let mut child = process::spawn(broker.arg(folder.properties()), &folder.log())?;
     if let Err(error) = fs::write(folder.pid(), format!("{}\n", child.id())) {
         // Nobody could find it again.

@@ -1,7 +1,9 @@
-//! A node's `server.properties`: KRaft combined mode on loopback, sized for tests. Only what differs from Kafka's
+//! A node's `server.properties` on loopback, sized for tests: KRaft combined mode, or with ZooKeeper. Only what differs from Kafka's
 //! defaults, and why.
 
-use super::layout::NodeFolder;
+use super::companion::Kind;
+use super::layout::ClusterFolder;
+use super::security;
 use super::state::{Cluster, Node};
 use std::fmt::Write;
 
@@ -9,16 +11,19 @@ use std::fmt::Write;
 const INTERNAL_TOPIC_PARTITIONS: usize = 6;
 
 /// The text of one node's `server.properties`.
-pub fn server_properties(cluster: &Cluster, node: &Node, folder: &NodeFolder) -> String {
+pub fn server_properties(cluster: &Cluster, node: &Node, folder: &ClusterFolder) -> String {
     let mut text = String::new();
     identity(&mut text, cluster, node);
-    listeners(&mut text, node);
+    listeners(&mut text, cluster, node);
     replication(&mut text, cluster);
     if cluster.nodes.len() > 1 {
         failures(&mut text, node);
     }
     sizes(&mut text);
-    line(&mut text, "log.dirs", folder.data().display());
+    line(&mut text, "log.dirs", folder.node(node.node_id).data().display());
+    for (key, value) in security::properties(cluster, &folder.security()) {
+        line(&mut text, &key, value);
+    }
     text
 }
 
@@ -27,6 +32,11 @@ fn line(text: &mut String, key: &str, value: impl std::fmt::Display) {
 }
 
 fn identity(text: &mut String, cluster: &Cluster, node: &Node) {
+    if let Some(port) = cluster.companion_port(Kind::ZooKeeper) {
+        line(text, "broker.id", node.node_id);
+        line(text, "zookeeper.connect", format!("127.0.0.1:{port}"));
+        return;
+    }
     let voter = |node: &Node| format!("{}@127.0.0.1:{}", node.node_id, node.controller_port);
     let voters: Vec<_> = cluster.nodes.iter().map(voter).collect();
     line(text, "process.roles", "broker,controller");
@@ -34,12 +44,25 @@ fn identity(text: &mut String, cluster: &Cluster, node: &Node) {
     line(text, "controller.quorum.voters", voters.join(","));
 }
 
-fn listeners(text: &mut String, node: &Node) {
-    let (broker, controller) = (node.port, node.controller_port);
-    line(text, "listeners", format!("PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}"));
-    line(text, "advertised.listeners", format!("PLAINTEXT://127.0.0.1:{broker}"));
-    line(text, "listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT");
-    line(text, "controller.listener.names", "CONTROLLER");
+fn listeners(text: &mut String, cluster: &Cluster, node: &Node) {
+    let plaintext = format!("PLAINTEXT://127.0.0.1:{}", node.port);
+    let (mut bound, mut advertised) = (vec![plaintext.clone()], vec![plaintext]);
+    let mut protocols = vec!["PLAINTEXT:PLAINTEXT".to_owned()];
+    if !cluster.release.needs_zookeeper() {
+        bound.push(format!("CONTROLLER://127.0.0.1:{}", node.controller_port));
+        protocols.push("CONTROLLER:PLAINTEXT".into());
+        line(text, "controller.listener.names", "CONTROLLER");
+    }
+    for endpoint in &cluster.listeners {
+        let (name, port) = (endpoint.listener.kafka_name(), endpoint.port);
+        bound.push(format!("{name}://127.0.0.1:{port}"));
+        // By name, so that a client's check of host names is tested and not turned off.
+        advertised.push(format!("{name}://localhost:{port}"));
+        protocols.push(format!("{name}:{}", endpoint.listener.protocol));
+    }
+    line(text, "listeners", bound.join(","));
+    line(text, "advertised.listeners", advertised.join(","));
+    line(text, "listener.security.protocol.map", protocols.join(","));
     line(text, "inter.broker.listener.name", "PLAINTEXT");
 }
 
@@ -83,18 +106,23 @@ fn sizes(text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::layout::ClusterFolder;
+    use crate::kafka::companion::Companion;
     use std::path::Path;
 
     fn properties(release: &str, nodes: u16) -> String {
         let node = |node_id| Node { node_id, port: 9000 + node_id, controller_port: 9100 + node_id };
-        let cluster = Cluster {
+        let mut cluster = Cluster {
             name: "default".into(),
             release: release.parse().expect("a release"),
             cluster_id: "0123456789abcdef01234A".into(),
             nodes: (1..=nodes).map(node).collect(),
+            listeners: Vec::new(),
+            companions: Vec::new(),
         };
-        let folder = ClusterFolder::new(Path::new("/target"), "default").node(1);
+        if cluster.release.needs_zookeeper() {
+            cluster.companions.push(Companion { kind: Kind::ZooKeeper, port: 2181 });
+        }
+        let folder = ClusterFolder::new(Path::new("/target"), "default");
         server_properties(&cluster, &cluster.nodes[0], &folder)
     }
 
@@ -127,6 +155,14 @@ mod tests {
     #[test]
     fn a_release_without_share_groups_is_not_told_of_them() {
         assert!(!properties("3.9.1", 1).contains("share."));
+    }
+
+    #[test]
+    fn a_release_with_zookeeper_has_no_controllers() {
+        let text = properties("2.1.1", 1);
+        check(&text, &["broker.id=1", "zookeeper.connect=127.0.0.1:2181"]);
+        check(&text, &["listeners=PLAINTEXT://127.0.0.1:9001"]);
+        assert!(!text.contains("CONTROLLER") && !text.contains("process.roles"), "{text}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! An Apache Kafka release: its jars and how its log is set up. Only releases that run without ZooKeeper.
+//! An Apache Kafka release: its jars, how its log is set up, and what it can do.
 
 use crate::maven::{self, Coordinates};
 use crate::pins::Pins;
@@ -7,8 +7,28 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// The first release whose KRaft mode was ready for production.
-const OLDEST: Release = Release { major: 3, minor: 3, patch: 0 };
+/// The oldest release whose protocol we speak.
+const OLDEST: Release = Release { major: 2, minor: 1, patch: 0 };
+
+/// The first release whose KRaft mode was ready for production; older ones run with ZooKeeper.
+const FIRST_KRAFT: Release = Release { major: 3, minor: 3, patch: 0 };
+
+/// The first release with the classes and options that secured listeners are set up with.
+const FIRST_SECURED: Release = Release { major: 4, minor: 1, patch: 0 };
+
+/// The first release published for Scala 2.13.
+const FIRST_SCALA_2_13: Release = Release { major: 2, minor: 4, patch: 0 };
+
+/// The first release whose own ZooKeeper runs on a current Java: before 3.5 it stumbles over addresses (2.4.0 has
+/// 3.5.6).
+const FIRST_ZOOKEEPER_3_5: Release = Release { major: 2, minor: 4, patch: 0 };
+
+/// What takes the place of an older ZooKeeper, with the log4j 1 that it asks for.
+const ZOOKEEPER: [(&str, &str, &str); 3] = [
+    ("org.apache.zookeeper", "zookeeper", "3.5.10"),
+    ("ch.qos.reload4j", "reload4j", "1.2.25"),
+    ("org.slf4j", "slf4j-reload4j", "1.7.36"),
+];
 
 /// From 4.0 on the broker logs through log4j 2 and its jars bring no binding; before, through reload4j, which
 /// they bring.
@@ -33,22 +53,37 @@ impl Release {
         self.major >= 4
     }
 
-    /// A folder with every jar that a broker and the tools need. The pinned release's clients jar is checked.
+    /// Whether it runs with ZooKeeper.
+    pub fn needs_zookeeper(self) -> bool {
+        self < FIRST_KRAFT
+    }
+
+    /// Whether it takes our configuration of secured listeners.
+    pub fn can_be_secured(self) -> bool {
+        self >= FIRST_SECURED
+    }
+
+    /// A folder with every jar that a broker and the tools need. The clients jar of a release
+    /// whose sum is pinned is checked.
     pub fn libs(self) -> Result<PathBuf> {
         let version = self.to_string();
+        let scala = if self < FIRST_SCALA_2_13 { "kafka_2.12" } else { "kafka_2.13" };
         let mut jars = vec![
-            Coordinates::new("org.apache.kafka", "kafka_2.13", &version),
+            Coordinates::new("org.apache.kafka", scala, &version),
             Coordinates::new("org.apache.kafka", "kafka-tools", &version),
             Coordinates::new("org.apache.kafka", "kafka-clients", &version),
         ];
         if self.major >= 4 {
             jars.push(Coordinates::new("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J2_BINDING));
         }
+        if self < FIRST_ZOOKEEPER_3_5 {
+            jars.extend(
+                ZOOKEEPER.map(|(group, artifact, version)| Coordinates::new(group, artifact, version)),
+            );
+        }
         let libs = maven::runtime_libs(&format!("kafka-{version}"), &jars)?;
-        let pins = Pins::load()?;
-        if pins.kafka == version {
-            let clients = libs.join(format!("kafka-clients-{version}.jar"));
-            maven::verify(&clients, &pins.kafka_clients_sha256)?;
+        if let Some(sum) = Pins::load()?.sum(&version) {
+            maven::verify(&libs.join(format!("kafka-clients-{version}.jar")), sum)?;
         }
         Ok(libs)
     }
@@ -95,7 +130,7 @@ impl FromStr for Release {
         };
         let release = Release { major: *major, minor: *minor, patch: *patch };
         if release < OLDEST {
-            bail!("cannot run Kafka {release}: releases from {OLDEST} on run without ZooKeeper");
+            bail!("cannot run Kafka {release}: it is older than {OLDEST}");
         }
         Ok(release)
     }
@@ -121,8 +156,16 @@ mod tests {
     }
 
     #[test]
-    fn a_release_that_needs_zookeeper_is_refused() {
-        let error = "2.8.2".parse::<Release>().expect_err("not yet").to_string();
-        assert!(error.contains("from 3.3.0 on"), "{error}");
+    fn a_release_that_is_too_old_is_refused() {
+        let error = "2.0.1".parse::<Release>().expect_err("too old").to_string();
+        assert!(error.contains("older than 2.1.0"), "{error}");
+    }
+
+    #[test]
+    fn releases_before_kraft_need_zookeeper() {
+        for (version, needs) in [("2.1.1", true), ("2.8.2", true), ("3.2.3", true), ("3.3.2", false)] {
+            let release: Release = version.parse().expect("a release");
+            assert_eq!(release.needs_zookeeper(), needs, "{version}");
+        }
     }
 }

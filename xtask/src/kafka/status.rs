@@ -1,7 +1,9 @@
-//! What runs of a cluster: its nodes' processes. Whether a live broker also serves is not asked here.
+//! What runs of a cluster: its nodes' processes and those beside them. Whether a live broker also serves is not asked here.
 
+use super::companion::{self, Companion};
 use super::layout::ClusterFolder;
 use super::node;
+use super::security::Description;
 use super::state::{Cluster, Node};
 use anyhow::Result;
 use std::fmt;
@@ -25,9 +27,19 @@ impl Status {
         self.cluster.nodes.iter().filter(|node| !self.alive(node))
     }
 
-    /// Whether some node lives.
+    /// What runs beside the nodes and has ended.
+    pub fn dead_companions(&self) -> impl Iterator<Item = &Companion> {
+        self.cluster.companions.iter().filter(|companion| !self.accompanied(companion))
+    }
+
+    /// Whether some process lives.
     pub fn any_alive(&self) -> bool {
         self.cluster.nodes.iter().any(|node| self.alive(node))
+            || self.cluster.companions.iter().any(|companion| self.accompanied(companion))
+    }
+
+    fn accompanied(&self, companion: &Companion) -> bool {
+        companion::recorded(&self.folder, companion.kind).is_some_and(|process| process.runs())
     }
 
     fn alive(&self, node: &Node) -> bool {
@@ -47,6 +59,12 @@ impl fmt::Display for Status {
             let log = folder.log();
             writeln!(f, "node {node_id}: {state}, 127.0.0.1:{port}, pid {pid}, log {}", log.display())?;
         }
-        Ok(())
+        for it in &self.cluster.companions {
+            let pid = companion::recorded(&self.folder, it.kind)
+                .map_or_else(|| "?".to_owned(), |process| process.pid.to_string());
+            let state = if self.accompanied(it) { "alive" } else { "dead" };
+            writeln!(f, "{}: {state}, 127.0.0.1:{}, pid {pid}", it.kind.name(), it.port)?;
+        }
+        write!(f, "{}", Description::new(&self.cluster, &self.folder))
     }
 }

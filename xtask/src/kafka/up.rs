@@ -1,12 +1,14 @@
 //! Starting a cluster and waiting until it serves. Either every node runs afterwards, or none does.
 
+use super::companion::{self, Companion, Kind};
 use super::layout::ClusterFolder;
 use super::lock::Lock;
 use super::metadata_probe::known_brokers;
 use super::node::{self, Runtime};
 use super::ports::Held;
 use super::release::Release;
-use super::state::{Cluster, Node};
+use super::security::{self, Description, Listener};
+use super::state::{Cluster, Endpoint, Node};
 use super::{down, status};
 use crate::process::{self, Identity, TICK};
 use crate::{interrupt, maven};
@@ -37,12 +39,17 @@ pub struct Wanted {
     pub release: Release,
     /// The first broker's port, the others following; free ones where there is none.
     pub port: Option<u16>,
+    /// Listeners beside the plaintext one.
+    pub listeners: Vec<&'static Listener>,
 }
 
 /// Starts a cluster, or finds it running already.
 pub fn up(folder: &ClusterFolder, _lock: &Lock, wanted: &Wanted) -> Result<Cluster> {
     if let Some(running) = running(folder, wanted)? {
         return Ok(running);
+    }
+    if !wanted.listeners.is_empty() && (wanted.nodes > 1 || !wanted.release.can_be_secured()) {
+        bail!("only one node can have more listeners than the plaintext one, and of Kafka 4.1 or later");
     }
     if let Some(missing) = maven::missing(&["java"]) {
         bail!("{missing}");
@@ -80,6 +87,11 @@ fn running(folder: &ClusterFolder, wanted: &Wanted) -> Result<Option<Cluster>> {
     {
         differs.push(format!("its first port is {}, not {port}", first.port));
     }
+    let listeners: Vec<_> = cluster.listeners.iter().map(|endpoint| endpoint.listener).collect();
+    if listeners != wanted.listeners {
+        differs.push("it has other listeners".to_owned());
+    }
+    differs.extend(status.dead_companions().map(|it| format!("its {} is dead", it.kind.name())));
     differs.extend(status.dead().map(|node| format!("node {} is dead", node.node_id)));
     if !differs.is_empty() {
         bail!("cluster {} runs already, but {}: take it down first", cluster.name, differs.join(" and "));
@@ -88,10 +100,18 @@ fn running(folder: &ClusterFolder, wanted: &Wanted) -> Result<Option<Cluster>> {
 }
 
 fn start(folder: &ClusterFolder, wanted: &Wanted, runtime: &Runtime) -> Result<Cluster> {
-    let count = usize::from(wanted.nodes);
+    let nodes = usize::from(wanted.nodes);
+    let count = nodes + wanted.listeners.len();
     let brokers = wanted.port.map_or_else(|| Held::free(count), |port| Held::from(port, count))?;
-    let controllers = Held::free(count)?;
-    let ports = brokers.ports()?.into_iter().zip(controllers.ports()?);
+    let mut kinds = security::companions(&wanted.listeners);
+    if wanted.release.needs_zookeeper() {
+        kinds.push(Kind::ZooKeeper);
+    }
+    let others = Held::free(nodes + kinds.len())?;
+    let (broker_ports, other_ports) = (brokers.ports()?, others.ports()?);
+    let ports = broker_ports[..nodes].iter().copied().zip(other_ports[..nodes].iter().copied());
+    let listeners = wanted.listeners.iter().zip(&broker_ports[nodes..]);
+    let companions = kinds.into_iter().zip(&other_ports[nodes..]);
     let nodes =
         (1..).zip(ports).map(|(node_id, (port, controller_port))| Node { node_id, port, controller_port });
     let cluster = Cluster {
@@ -99,29 +119,35 @@ fn start(folder: &ClusterFolder, wanted: &Wanted, runtime: &Runtime) -> Result<C
         release: wanted.release,
         cluster_id: new_cluster_id(&wanted.name),
         nodes: nodes.collect(),
+        listeners: listeners.map(|(&listener, &port)| Endpoint { listener, port }).collect(),
+        companions: companions.map(|(kind, &port)| Companion { kind, port }).collect(),
     };
     prepare(folder, &cluster, runtime)?;
     cluster.save(folder)?;
-    let mut started = Started { folder, nodes: Vec::new() };
-    drop((brokers, controllers));
+    let mut started = Started { folder, nodes: Vec::new(), companions: Vec::new() };
+    drop((brokers, others));
+    for companion in &cluster.companions {
+        started.companions.push(companion::start(folder, companion, runtime)?);
+    }
     for node in &cluster.nodes {
-        let folder = folder.node(node.node_id);
-        let child = node::start(&folder, runtime)?;
-        let identity = Identity { pid: child.id(), argument: folder.properties() };
+        let child = node::start(&cluster, node, folder, runtime)?;
+        let identity = Identity { pid: child.id(), argument: folder.node(node.node_id).properties() };
         started.nodes.push((*node, child, identity));
     }
     started.wait_until_ready()?;
+    Description::new(&cluster, folder).save()?;
     started.release();
     Ok(cluster)
 }
 
 /// Formatting is a JVM per node that mostly waits for its disk and its compiler, so all at once.
 fn prepare(folder: &ClusterFolder, cluster: &Cluster, runtime: &Runtime) -> Result<()> {
+    // A failed attempt left its storage, which has another cluster's id, and its secrets.
+    let _ = fs::remove_dir_all(folder.security().path());
+    security::prepare(folder, cluster)?;
     let prepare = |node: &Node| {
-        let folder = folder.node(node.node_id);
-        // A failed attempt left its storage, which has another cluster's id.
-        let _ = fs::remove_dir_all(folder.path());
-        node::prepare(cluster, node, &folder, runtime)
+        let _ = fs::remove_dir_all(folder.node(node.node_id).path());
+        node::prepare(cluster, node, folder, runtime)
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = cluster.nodes.iter().map(|node| scope.spawn(|| prepare(node))).collect();
@@ -147,6 +173,7 @@ fn lost_a_port(error: &anyhow::Error) -> bool {
 struct Started<'a> {
     folder: &'a ClusterFolder,
     nodes: Vec<(Node, Child, Identity)>,
+    companions: Vec<companion::Running>,
 }
 
 impl Started<'_> {
@@ -183,19 +210,24 @@ impl Started<'_> {
     /// The nodes are on their own from here.
     fn release(mut self) {
         self.nodes.clear();
+        self.companions.clear();
     }
 }
 
 impl Drop for Started<'_> {
     fn drop(&mut self) {
-        if self.nodes.is_empty() {
+        if self.nodes.is_empty() && self.companions.is_empty() {
             return;
         }
-        let identities: Vec<_> = self.nodes.iter().map(|(_, _, identity)| identity.clone()).collect();
-        if let Err(error) = process::end(&identities, FAILED_GRACE) {
-            eprintln!("error: {error}");
+        let nodes: Vec<_> = self.nodes.iter().map(|(_, _, identity)| identity.clone()).collect();
+        let companions: Vec<_> = self.companions.iter().map(|it| it.identity.clone()).collect();
+        for identities in [nodes, companions] {
+            if let Err(error) = process::end(&identities, FAILED_GRACE) {
+                eprintln!("error: {error}");
+            }
         }
-        for (_, child, _) in &mut self.nodes {
+        let companions = self.companions.iter_mut().map(|it| &mut it.child);
+        for child in self.nodes.iter_mut().map(|(_, child, _)| child).chain(companions) {
             let _ = child.try_wait();
         }
         down::forget(self.folder);

@@ -18,6 +18,7 @@ use crate::config::ConfigError;
 use crate::error::ClientError;
 
 /// Settings of a [`Client`].
+#[derive(Clone)]
 pub struct ClientBuilder {
     bootstrap_servers: String,
     client_id: Str,

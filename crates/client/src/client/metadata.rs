@@ -11,12 +11,13 @@ use ottla_protocol::message::Message;
 use ottla_protocol::messages::metadata_request::MetadataRequest;
 use ottla_protocol::types::TopicName;
 use ottla_transport::Clock;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep_until, timeout};
 use tracing::debug;
 
 use super::pool::{Lane, Peer, Pool};
+use super::published::{Follower, Publisher, publish};
 use crate::error::{ClientError, ClientErrorKind};
 
 /// Answers that say "unknown topic" in a row before that is believed: a new topic spreads over the brokers in a moment.
@@ -25,7 +26,7 @@ const UNKNOWN_TOPIC_ANSWERS: u32 = 5;
 /// The handle to the task.
 pub(crate) struct MetadataHandle {
     state: Arc<State>,
-    snapshots: watch::Receiver<Arc<ClusterSnapshot>>,
+    snapshots: Follower<Arc<ClusterSnapshot>>,
     task: JoinHandle<()>,
 }
 
@@ -51,8 +52,8 @@ impl MetadataHandle {
                 Ok(()) => {
                     let snapshot = Arc::clone(state.lock().snapshot());
                     pool.on_snapshot(&snapshot);
-                    let (sender, snapshots) = watch::channel(snapshot);
-                    let task = tokio::spawn(keep_fresh(Arc::clone(&state), pool, sender));
+                    let (publisher, snapshots) = publish(snapshot);
+                    let task = tokio::spawn(keep_fresh(Arc::clone(&state), pool, publisher));
                     return Ok(Self { state, snapshots, task });
                 }
                 Err(error) => failures.push(describe(address, &error)),
@@ -62,10 +63,10 @@ impl MetadataHandle {
     }
 
     pub(crate) fn snapshot(&self) -> Arc<ClusterSnapshot> {
-        Arc::clone(&self.snapshots.borrow())
+        self.snapshots.latest()
     }
 
-    pub(crate) fn watch(&self) -> watch::Receiver<Arc<ClusterSnapshot>> {
+    pub(crate) fn watch(&self) -> Follower<Arc<ClusterSnapshot>> {
         self.snapshots.clone()
     }
 
@@ -88,7 +89,7 @@ impl MetadataHandle {
     /// The topic, asked for unless it is known.
     pub(crate) async fn topic(&self, name: &TopicName, limit: Duration) -> Result<Arc<Topic>, ClientError> {
         let mut snapshots = self.watch();
-        if let Some(topic) = usable(&snapshots.borrow_and_update(), name) {
+        if let Some(topic) = usable(&snapshots.see(), name) {
             return Ok(topic);
         }
         let interest = Interest::start(&self.state, name);
@@ -98,7 +99,7 @@ impl MetadataHandle {
                 if snapshots.changed().await.is_err() {
                     return Err(ClientError::new(ClientErrorKind::Closed));
                 }
-                let snapshot = snapshots.borrow_and_update();
+                let snapshot = snapshots.see();
                 if let Some(topic) = usable(&snapshot, name) {
                     return Ok(topic);
                 }
@@ -173,7 +174,7 @@ fn describe(address: &crate::address::Address, error: &RequestError) -> String {
     if text.contains(&address.to_string()) { text } else { format!("{address}: {text}") }
 }
 
-async fn keep_fresh(state: Arc<State>, pool: Arc<Pool>, sender: watch::Sender<Arc<ClusterSnapshot>>) {
+async fn keep_fresh(state: Arc<State>, pool: Arc<Pool>, publisher: Publisher<Arc<ClusterSnapshot>>) {
     let mut attempt = 0;
     loop {
         let due = state.lock().next_timeout().unwrap_or_else(|| state.clock.instant());
@@ -193,7 +194,7 @@ async fn keep_fresh(state: Arc<State>, pool: Arc<Pool>, sender: watch::Sender<Ar
         }
         let snapshot = Arc::clone(state.lock().snapshot());
         pool.on_snapshot(&snapshot);
-        if sender.send(snapshot).is_err() {
+        if !publisher.send(snapshot) {
             return;
         }
     }

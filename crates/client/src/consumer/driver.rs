@@ -65,7 +65,7 @@ async fn run(shared: &Arc<Shared>) {
                     // The client is closed: nothing will come any more.
                     return;
                 }
-                let snapshot = Arc::clone(&snapshots.borrow_and_update());
+                let snapshot = snapshots.see();
                 shared.lock().on_snapshot(shared.now(), snapshot);
             }
             () = timer => {}
@@ -239,6 +239,10 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
                         .expect("group requests have group answers")
                         .map_err(RequestError::Decode)
                 });
+                // A coordinator may have come up after the picture of the cluster was taken.
+                if matches!(result, Err(RequestError::UnknownNode)) {
+                    keep.client.shared.metadata.refresh();
+                }
                 keep.take_in(|engine, now| {
                     if let Some(group) = &mut engine.group {
                         group.on_response(now, token, result);

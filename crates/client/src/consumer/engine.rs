@@ -352,7 +352,9 @@ impl Engine {
         let group = self.group.as_ref().and_then(ClassicGroup::next_timeout);
         let fetch = self.fetcher.next_timeout(&self.positions);
         let reset = self.reset.next_timeout(&self.positions);
-        let commit = self.group.as_ref().and_then(|_| self.consumed.next_timeout());
+        // Closing, it commits no more by itself: a time in the past would have the driver come back for ever.
+        let commits = self.group.is_some() && !self.is_closing;
+        let commit = if commits { self.consumed.next_timeout() } else { None };
         let poll = (!self.is_polling && self.group.is_some() && !self.is_closing)
             .then(|| self.polled_at + self.max_poll_interval);
         [group, fetch, reset, commit, poll, self.lookup_at].into_iter().fold(None, earliest)

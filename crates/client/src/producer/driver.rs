@@ -17,12 +17,11 @@ use ottla_protocol::messages::produce_request::{PartitionProduceData, ProduceReq
 use ottla_protocol::messages::produce_response::ProduceResponse;
 use ottla_protocol::types::{NodeId, ProducerId};
 use ottla_transport::SendOptions;
-use tokio::sync::watch;
 use tokio::time::sleep_until;
 
 use super::delivery::BatchState;
 use super::{Shared, State};
-use crate::client::{Lane, Peer};
+use crate::client::{Follower, Lane, Peer};
 
 /// From version 13 on topics are named by id, which this client does not send yet.
 const MAX_PRODUCE_VERSION: i16 = 12;
@@ -30,7 +29,7 @@ const MAX_PRODUCE_VERSION: i16 = 12;
 pub(super) struct Driver {
     shared: Arc<Shared>,
     compressor: Compressor,
-    snapshots: watch::Receiver<Arc<ClusterSnapshot>>,
+    snapshots: Follower<Arc<ClusterSnapshot>>,
     client_closed: bool,
     /// Moves to another broker when one does not answer.
     attempt: usize,
@@ -74,7 +73,7 @@ impl Driver {
     }
 
     fn take_snapshot(&mut self) {
-        let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
+        let snapshot = self.snapshots.see();
         let mut state = self.shared.lock();
         let State { machine, topics, .. } = &mut *state;
         machine.on_snapshot(&snapshot);

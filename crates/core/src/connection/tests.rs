@@ -112,17 +112,31 @@ fn an_api_that_the_broker_lacks_fails_alone_and_names_both_ranges() {
 }
 
 #[test]
-fn an_answer_out_of_order_ends_the_connection_and_every_request() {
+fn an_answer_out_of_order_breaks_the_connection_and_every_request_may_be_sent_again() {
     let mut connection = ready();
     connection.submit(heartbeat(1, 30));
     connection.submit(heartbeat(2, 30));
     connection.on_frame(START, &frame(&HeartbeatResponse::default(), 3, 2));
     let completions = completions(&mut connection);
     assert!(connection.is_closed());
-    assert!(matches!(
-        &completions[..],
-        [(1, Err(RequestError::NotKafka { .. })), (2, Err(RequestError::NotKafka { .. }))]
-    ));
+    assert_eq!(completions.len(), 2);
+    for (_, result) in completions {
+        let error = result.expect_err("neither has its answer");
+        assert!(error.is_retriable() && error.is_perhaps_applied(), "{error:?}");
+    }
+}
+
+#[test]
+fn a_first_answer_to_something_else_says_that_the_peer_is_no_broker() {
+    let mut connection = connection();
+    connection.submit(heartbeat(1, 30));
+    connection.on_frame(START, &frame(&ApiVersionsResponse::default(), 0, 7));
+    let completions = completions(&mut connection);
+    let [(1, Err(RequestError::Disconnected { sent: false, reason }))] = &completions[..] else {
+        panic!("{completions:?}");
+    };
+    assert!(reason.contains("does not speak kafka"), "{reason}");
+    assert!(connection.is_closed());
 }
 
 #[test]
@@ -153,4 +167,9 @@ fn a_peer_that_answers_something_else_does_not_speak_kafka() {
         if reason.starts_with("the peer does not speak kafka")),
         "{completions:?}"
     );
+}
+
+#[test]
+fn the_edges_are_these() {
+    assert_eq!(EDGES.picture(), ["xxx Negotiating", "..x Ready", "... Closed"]);
 }

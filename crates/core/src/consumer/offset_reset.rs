@@ -20,6 +20,7 @@ use super::{
     ConsumerError, ConsumerErrorKind, FetchConfig, FetchEpoch, LeaderEpoch, Leaders, Offset, Position,
     PositionState, Positions, TopicPartition,
 };
+use crate::coverage;
 use crate::random::Jitter;
 use crate::request::{RequestError, Token};
 use crate::time::{Instant, Now, earliest};
@@ -238,6 +239,7 @@ impl OffsetReset {
             return;
         }
         let code = ErrorCode(answer.error_code);
+        coverage::told(ApiKey::LIST_OFFSETS, code);
         if code == ErrorCode::NONE {
             match (Offset::from_wire(answer.offset), target) {
                 (Some(offset), _) => {

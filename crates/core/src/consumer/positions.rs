@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | NeedsCommitted | the driver to look the committed offset up | LookingUp |
 //! | LookingUp | the group's answer | Known, NeedsReset, Halted; NeedsCommitted if there is none |
-//! | NeedsReset | [`OffsetReset`](super::OffsetReset) | Known, Halted |
+//! | NeedsReset | [`OffsetReset`](super::OffsetReset) | Known; NeedsReset if there is no record of that time |
 //! | Known | nothing: it is fetched | Known; NeedsReset or Halted if the position is gone |
 //! | Halted | the application to seek | |
 //!
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::groups::FetchedOffsets;
 use crate::retry::Retry;
+use crate::state_table::StateTable;
 use crate::time::{Instant, Now};
 
 /// Tells what concerns a partition as it is now from what concerns it as it was before a seek or a rebalance.
@@ -52,6 +53,41 @@ pub enum PositionState {
     /// The application to seek.
     Halted,
 }
+
+/// A state without what belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    NeedsCommitted,
+    LookingUp,
+    NeedsReset,
+    Known,
+    Halted,
+}
+
+/// Every edge that is legal without a seek.
+pub(super) static EDGES: StateTable<Phase> = {
+    use Phase::*;
+    StateTable::new(
+        "position",
+        &[
+            (NeedsCommitted, &[LookingUp]),
+            (LookingUp, &[NeedsCommitted, NeedsReset, Known, Halted]),
+            (NeedsReset, &[NeedsReset, Known]),
+            (Known, &[NeedsReset, Known, Halted]),
+            (Halted, &[]),
+        ],
+    )
+};
+
+/// Every edge of a seek.
+pub(super) static SEEKS: StateTable<Phase> = {
+    use Phase::*;
+    const ENDS: &[Phase] = &[NeedsReset, Known];
+    StateTable::new(
+        "position, by a seek",
+        &[(NeedsCommitted, ENDS), (LookingUp, ENDS), (NeedsReset, ENDS), (Known, ENDS), (Halted, ENDS)],
+    )
+};
 
 /// A partition from whose position on the application will read: after an assignment, a reset or a seek.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -324,15 +360,15 @@ impl Partition {
 
     /// Takes an edge of the table; one that it lacks is a mistake of ours, and the application may still seek.
     pub(super) fn go(&mut self, next: PositionState) {
-        let legal = self.state.may_become(next);
-        debug_assert!(legal, "illegal: {:?} to {next:?}", self.state);
-        self.state = if legal { next } else { PositionState::Halted };
+        let is_legal = EDGES.take(self.state.phase(), next.phase());
+        self.state = if is_legal { next } else { PositionState::Halted };
     }
 
     /// The application decides, from whatever state.
     fn restart(&mut self, epoch: FetchEpoch, state: PositionState) {
+        let is_legal = SEEKS.take(self.state.phase(), state.phase());
         self.epoch = epoch;
-        self.state = state;
+        self.state = if is_legal { state } else { PositionState::Halted };
         self.undelivered = 0;
         self.retry.reset();
         self.replica = None;
@@ -340,16 +376,14 @@ impl Partition {
 }
 
 impl PositionState {
-    /// Whether the edge is legal without a seek.
-    fn may_become(self, next: Self) -> bool {
-        use PositionState::{Halted, Known, LookingUp, NeedsCommitted, NeedsReset};
-        matches!(
-            (self, next),
-            (NeedsCommitted, LookingUp)
-                | (LookingUp, NeedsCommitted | NeedsReset(_) | Known(_) | Halted)
-                | (NeedsReset(_), NeedsReset(_) | Known(_) | Halted)
-                | (Known(_), Known(_) | NeedsReset(_) | Halted)
-        )
+    fn phase(self) -> Phase {
+        match self {
+            Self::NeedsCommitted => Phase::NeedsCommitted,
+            Self::LookingUp => Phase::LookingUp,
+            Self::NeedsReset(_) => Phase::NeedsReset,
+            Self::Known(_) => Phase::Known,
+            Self::Halted => Phase::Halted,
+        }
     }
 }
 
@@ -370,14 +404,10 @@ mod tests {
 
     #[test]
     fn the_edges_are_these() {
-        use PositionState::{Halted, Known, LookingUp, NeedsCommitted, NeedsReset};
-        let all = [NeedsCommitted, LookingUp, NeedsReset(ResetTarget::Latest), Known(at(0)), Halted];
-        // Rows: from; columns: to, in the order of `all`.
-        for (from, row) in all.into_iter().zip([".x...", "x.xxx", "..xxx", "..xxx", "....."]) {
-            let edges: String =
-                all.into_iter().map(|to| if from.may_become(to) { 'x' } else { '.' }).collect();
-            assert_eq!(edges, row, "from {from:?}");
-        }
+        let expected =
+            [".x... NeedsCommitted", "x.xxx LookingUp", "..xx. NeedsReset", "..xxx Known", "..... Halted"];
+        assert_eq!(EDGES.picture(), expected);
+        assert!(SEEKS.picture().iter().all(|row| row.starts_with("..xx. ")));
     }
 
     #[test]

@@ -39,6 +39,8 @@ use crate::time::{Instant, Now, earliest};
 pub use offsets::{CommittedOffsets, FetchedOffsets};
 use offsets::{Consequence, OffsetOperations};
 pub use state::ClassicState;
+#[cfg(feature = "__coverage")]
+pub(crate) use state::EDGES;
 
 /// What a classic group is run with. Set fields after [`new`](Self::new); `ottla-client` checks them.
 #[derive(Clone, Debug)]
@@ -108,8 +110,8 @@ pub enum Action {
         /// What any member subscribes to, sorted.
         topics: Vec<TopicName>,
     },
-    /// Have the application let go of partitions and commit, then call [`ClassicGroup::on_revoked`]. Without that, the
-    /// group goes on after the rebalance timeout.
+    /// Have the application let go of partitions and commit, then call [`ClassicGroup::on_revoked`]. Without that, they
+    /// are [lost](Self::Lost) after the rebalance timeout, and the group goes on.
     Revoke {
         /// The partitions.
         partitions: Vec<TopicPartition>,
@@ -448,7 +450,9 @@ impl ClassicGroup {
 
     /// Time passes.
     pub fn handle_timeout(&mut self, now: Now) {
-        if self.revocation.as_ref().is_some_and(|revocation| revocation.deadline <= now.instant) {
+        if let Some(revocation) = self.revocation.as_ref().filter(|waiting| waiting.deadline <= now.instant) {
+            // Whoever lets go of them now is too late: they may be assigned anew by then.
+            self.outputs.push_back(Action::Lost { partitions: revocation.partitions.clone() });
             self.on_revoked(now);
         }
         if self.state.has_heartbeat() && self.session_deadline <= now.instant {
@@ -542,8 +546,7 @@ impl ClassicGroup {
         if self.state == next {
             return;
         }
-        if !self.state.may_become(next) {
-            debug_assert!(false, "illegal: {:?} to {next:?}", self.state);
+        if !state::EDGES.take(self.state, next) {
             let error = GroupError::new(GroupErrorKind::Invariant, &self.config.group_id);
             self.state = ClassicState::Failed;
             self.outputs.push_back(Action::Failed(error));

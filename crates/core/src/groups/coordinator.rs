@@ -6,9 +6,11 @@ use ottla_protocol::types::{GroupId, NodeId};
 
 use super::error::GroupError;
 use crate::backoff::Backoff;
+use crate::coverage;
 use crate::random::Jitter;
 use crate::request::{RequestError, Token};
 use crate::retry::Retry;
+use crate::state_table::StateTable;
 use crate::time::{Instant, Now};
 
 /// Why a coordinator was not found.
@@ -36,6 +38,33 @@ enum State {
     Known(NodeId),
 }
 
+/// A state without what belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Unknown,
+    Looking,
+    Known,
+}
+
+/// Every legal edge.
+pub(super) static EDGES: StateTable<Phase> = {
+    use Phase::*;
+    StateTable::new(
+        "group coordinator",
+        &[(Unknown, &[Looking]), (Looking, &[Unknown, Known]), (Known, &[Unknown])],
+    )
+};
+
+impl State {
+    fn phase(&self) -> Phase {
+        match self {
+            Self::Unknown => Phase::Unknown,
+            Self::Looking(_) => Phase::Looking,
+            Self::Known(_) => Phase::Known,
+        }
+    }
+}
+
 impl CoordinatorLookup {
     pub(super) fn node(&self) -> Option<NodeId> {
         match self.state {
@@ -56,13 +85,13 @@ impl CoordinatorLookup {
 
     /// A request is sent.
     pub(super) fn on_sent(&mut self, token: Token) {
-        self.state = State::Looking(token);
+        self.go(State::Looking(token));
     }
 
     /// The coordinator turned out to be another one, or out of reach.
     pub(super) fn forget(&mut self) {
         if matches!(self.state, State::Known(_)) {
-            self.state = State::Unknown;
+            self.go(State::Unknown);
         }
     }
 
@@ -78,16 +107,19 @@ impl CoordinatorLookup {
         if self.state != State::Looking(token) {
             return Ok(());
         }
-        self.state = State::Unknown;
         let passing = match &result {
             Ok(node_id) => {
-                self.state = State::Known(*node_id);
+                self.go(State::Known(*node_id));
                 self.retry.reset();
                 return Ok(());
             }
-            Err(LookupError::Code(code)) => code.is_retriable(),
+            Err(LookupError::Code(code)) => {
+                coverage::told(ApiKey::FIND_COORDINATOR, *code);
+                code.is_retriable()
+            }
             Err(LookupError::Request(error)) => error.is_retriable(),
         };
+        self.go(State::Unknown);
         self.retry.fail(now, backoff, jitter);
         match result {
             Err(LookupError::Code(code)) if !passing => {
@@ -103,5 +135,21 @@ impl CoordinatorLookup {
     /// When a request becomes due.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         if self.state == State::Unknown { Some(self.retry.at().unwrap_or_default()) } else { None }
+    }
+
+    /// Takes an edge of the table. After one that it lacks the coordinator is looked up.
+    fn go(&mut self, next: State) {
+        let is_legal = EDGES.take(self.state.phase(), next.phase());
+        self.state = if is_legal { next } else { State::Unknown };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EDGES;
+
+    #[test]
+    fn the_edges_are_these() {
+        assert_eq!(EDGES.picture(), [".x. Unknown", "x.x Looking", "x.. Known"]);
     }
 }

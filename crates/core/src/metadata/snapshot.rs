@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ottla_protocol::api::ApiKey;
 use ottla_protocol::error::DecodeError;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::messages::metadata_response::{
@@ -11,6 +12,8 @@ use ottla_protocol::messages::metadata_response::{
 };
 use ottla_protocol::streamed::decode_each;
 use ottla_protocol::types::{NodeId, NodeIds, Str, TopicName, Uuid};
+
+use crate::coverage;
 
 /// What one Metadata response said, together with what earlier ones said of topics that it leaves out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,6 +128,7 @@ impl Topic {
 
     fn from_response(name: TopicName, mut topic: MetadataResponseTopic, known: Option<&Topic>) -> Self {
         let error = ErrorCode(topic.error_code).into_result().err();
+        coverage::told(ApiKey::METADATA, ErrorCode(topic.error_code));
         // A topic that was deleted and made again starts its epochs anew.
         let known = known.filter(|known| known.topic_id == topic.topic_id);
         if !topic.partitions.is_sorted_by_key(|partition| partition.partition_index) {

@@ -4,10 +4,39 @@ use bytes::Bytes;
 use ottla_protocol::records::BatchBuilder;
 
 use super::ProduceError;
+use crate::state_table::StateTable;
 use crate::time::Instant;
+
+/// Where a batch stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BatchState {
+    /// It has not been sent.
+    Open,
+    UnderWay,
+    /// An attempt failed; there is to be another.
+    Requeued,
+    Delivered,
+    Failed,
+}
+
+/// Every legal edge.
+pub(super) static EDGES: StateTable<BatchState> = {
+    use BatchState::*;
+    StateTable::new(
+        "batch",
+        &[
+            (Open, &[UnderWay, Failed]),
+            (UnderWay, &[Requeued, Delivered, Failed]),
+            (Requeued, &[UnderWay, Failed]),
+            (Delivered, &[]),
+            (Failed, &[]),
+        ],
+    )
+};
 
 #[derive(Debug)]
 pub(super) struct Batch<T> {
+    pub(super) state: BatchState,
     /// Ascends over the producer's life.
     pub(super) number: u64,
     pub(super) created: Instant,
@@ -42,6 +71,7 @@ pub(super) enum Content {
 impl<T> Batch<T> {
     pub(super) fn new(number: u64, created: Instant, tag: T) -> Self {
         Self {
+            state: BatchState::Open,
             number,
             created,
             tag,
@@ -55,5 +85,25 @@ impl<T> Batch<T> {
             perhaps_written: false,
             not_before: created,
         }
+    }
+
+    /// Takes an edge of the table; says whether it is one.
+    pub(super) fn go(&mut self, next: BatchState) -> bool {
+        let is_legal = EDGES.take(self.state, next);
+        if is_legal {
+            self.state = next;
+        }
+        is_legal
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EDGES;
+
+    #[test]
+    fn the_edges_are_these() {
+        let expected = [".x..x Open", "..xxx UnderWay", ".x..x Requeued", "..... Delivered", "..... Failed"];
+        assert_eq!(EDGES.picture(), expected);
     }
 }

@@ -36,6 +36,8 @@ pub enum ProduceErrorKind {
     Unsendable,
     /// The batch could not be compressed.
     Seal,
+    /// Our own state machine was about to do what it must not. Please report it.
+    Invariant,
 }
 
 impl ProduceError {
@@ -59,6 +61,10 @@ impl ProduceError {
 
     pub(super) fn seal(error: SealError) -> Self {
         Self { kind: ProduceErrorKind::Seal, cause: Some(Cause::Seal(error)) }
+    }
+
+    pub(super) fn invariant() -> Self {
+        Self { kind: ProduceErrorKind::Invariant, cause: None }
     }
 
     pub(super) fn timed_out(perhaps_written: bool, last: Option<ProduceError>) -> Self {
@@ -111,6 +117,7 @@ impl fmt::Display for ProduceError {
             }
             ProduceErrorKind::Unsendable => f.write_str("the batch could not be sent")?,
             ProduceErrorKind::Seal => f.write_str("the batch could not be sealed")?,
+            ProduceErrorKind::Invariant => f.write_str("a state machine went wrong; please report it")?,
         }
         match &self.cause {
             Some(Cause::Broker(code)) => write!(f, "; the last answer was {code}"),

@@ -8,14 +8,18 @@
 //! | Asking | an error that may pass | Wanted, after a backoff |
 //! | Asking | an error that will not pass | Refused |
 //! | Known | a sequence is lost | Leaving |
-//! | Leaving | nothing that was sent is unresolved | Asking |
+//! | Leaving | nothing that was sent is unresolved | Wanted |
+//! | any | the client is closed | Refused |
 
 use std::time::Duration;
 
+use ottla_protocol::api::ApiKey;
 use ottla_protocol::error_code::ErrorCode;
 
 use super::{Action, Content, ProduceError, Producer};
+use crate::coverage;
 use crate::request::{RequestError, Token};
+use crate::state_table::StateTable;
 use crate::time::{Instant, Now};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +31,33 @@ pub(super) enum Identity {
     Leaving(Known),
     Refused(ProduceError),
 }
+
+/// A state without what belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Unused,
+    Wanted,
+    Asking,
+    Known,
+    Leaving,
+    Refused,
+}
+
+/// Every legal edge.
+pub(super) static EDGES: StateTable<Phase> = {
+    use Phase::*;
+    StateTable::new(
+        "producer identity",
+        &[
+            (Unused, &[Refused]),
+            (Wanted, &[Asking, Refused]),
+            (Asking, &[Wanted, Known, Refused]),
+            (Known, &[Leaving, Refused]),
+            (Leaving, &[Wanted, Refused]),
+            (Refused, &[Refused]),
+        ],
+    )
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Known {
@@ -46,6 +77,23 @@ impl Identity {
             Self::Unused
         }
     }
+
+    fn phase(&self) -> Phase {
+        match self {
+            Self::Unused => Phase::Unused,
+            Self::Wanted { .. } => Phase::Wanted,
+            Self::Asking { .. } => Phase::Asking,
+            Self::Known(_) => Phase::Known,
+            Self::Leaving(_) => Phase::Leaving,
+            Self::Refused(_) => Phase::Refused,
+        }
+    }
+
+    /// Takes an edge of the table; one that it lacks ends the producer rather than its order.
+    fn go(&mut self, next: Identity) {
+        let is_legal = EDGES.take(self.phase(), next.phase());
+        *self = if is_legal { next } else { Self::Refused(ProduceError::invariant()) };
+    }
 }
 
 impl<T> Producer<T> {
@@ -62,30 +110,34 @@ impl<T> Producer<T> {
         }
         let error = match result {
             Ok(Ok((producer_id, producer_epoch))) => {
-                self.identity = Identity::Known(Known { producer_id, producer_epoch });
+                self.identity.go(Identity::Known(Known { producer_id, producer_epoch }));
                 return self.restart_sequences();
             }
-            Ok(Err(code)) => ProduceError::broker(code),
+            Ok(Err(code)) => {
+                coverage::told(ApiKey::INIT_PRODUCER_ID, code);
+                ProduceError::broker(code)
+            }
             Err(error) => ProduceError::no_identity(error),
         };
         if error.is_retriable() {
             let delay: Duration = self.config.backoff.delay(attempts, &mut self.jitter);
             let not_before = now.instant + delay;
-            self.identity = Identity::Wanted { not_before, attempts: attempts.saturating_add(1), previous };
+            let attempts = attempts.saturating_add(1);
+            self.identity.go(Identity::Wanted { not_before, attempts, previous });
         } else {
-            self.identity = Identity::Refused(error);
+            self.identity.go(Identity::Refused(error));
         }
     }
 
     /// Nothing can be sent any more: what waits fails, what is under way ends by itself.
     pub fn on_client_closed(&mut self) {
-        self.identity = Identity::Refused(ProduceError::no_identity(RequestError::Closed));
+        self.identity.go(Identity::Refused(ProduceError::no_identity(RequestError::Closed)));
     }
 
     /// A sequence is lost: batches that were never sent wait until the rest is resolved and the epoch is bumped.
     pub(super) fn lose_sequence(&mut self) {
         if let Identity::Known(known) = self.identity {
-            self.identity = Identity::Leaving(known);
+            self.identity.go(Identity::Leaving(known));
         }
     }
 
@@ -93,7 +145,7 @@ impl<T> Producer<T> {
         match &self.identity {
             Identity::Leaving(known) if !self.has_unresolved_sequences() => {
                 let previous = *known;
-                self.identity = Identity::Wanted { not_before: Instant::ZERO, attempts: 0, previous };
+                self.identity.go(Identity::Wanted { not_before: Instant::ZERO, attempts: 0, previous });
             }
             Identity::Refused(error) => {
                 let error = error.clone();
@@ -110,7 +162,7 @@ impl<T> Producer<T> {
             return;
         }
         let token = self.take_token();
-        self.identity = Identity::Asking { token, attempts, previous };
+        self.identity.go(Identity::Asking { token, attempts, previous });
         let Known { producer_id, producer_epoch } = previous;
         self.actions.push_back(Action::InitProducerId { token, producer_id, producer_epoch });
     }
@@ -139,5 +191,23 @@ impl<T> Producer<T> {
                 self.complete(batch, Err(error));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EDGES;
+
+    #[test]
+    fn the_edges_are_these() {
+        let expected = [
+            ".....x Unused",
+            "..x..x Wanted",
+            ".x.x.x Asking",
+            "....xx Known",
+            ".x...x Leaving",
+            ".....x Refused",
+        ];
+        assert_eq!(EDGES.picture(), expected);
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Queue<T> {
     pub(super) batches: VecDeque<Batch<T>>,
     /// How many batches are under way.
     pub(super) under_way: usize,
+    /// Where the latest batch went.
+    pub(super) went_to: Option<NodeId>,
     /// A batch under way failed: those behind it must be known before anything is sent again.
     pub(super) retries: bool,
     /// The leader has written a batch of this producer, and so checks the sequences of those that follow. Before, it
@@ -32,6 +34,7 @@ impl<T> Queue<T> {
             leader: None,
             batches: VecDeque::new(),
             under_way: 0,
+            went_to: None,
             retries: false,
             is_introduced: false,
             next_sequence: 0,

@@ -1,12 +1,14 @@
 //! What becomes of batches under way.
 
 use bytes::Bytes;
+use ottla_protocol::api::ApiKey;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::messages::produce_response::{PartitionProduceResponse, ProduceResponse};
 use ottla_protocol::records::SealError;
 
-use super::batch::{Batch, Content};
+use super::batch::{Batch, BatchState, Content};
 use super::{Acks, PartitionIndex, ProduceError, Producer};
+use crate::coverage;
 use crate::request::{RequestError, Token};
 use crate::time::{Instant, Now};
 
@@ -84,6 +86,8 @@ impl<T> Producer<T> {
 
     fn failed(&mut self, now: Instant, index: PartitionIndex, mut batch: Batch<T>, error: ProduceError) {
         let code = error.code();
+        let perhaps_written = error.is_perhaps_written()
+            || (self.config.acks == Acks::All && code.is_some_and(may_follow_an_append));
         if code.is_some_and(ErrorCode::refreshes_metadata) || code.is_none() {
             self.refresh_metadata();
         }
@@ -97,14 +101,12 @@ impl<T> Producer<T> {
         let in_time = batch.created + self.config.delivery_timeout > now;
         if !(in_time && may_pass) {
             let error = match may_pass {
-                true => {
-                    ProduceError::timed_out(batch.perhaps_written | error.is_perhaps_written(), Some(error))
-                }
+                true => ProduceError::timed_out(batch.perhaps_written | perhaps_written, Some(error)),
                 false => error,
             };
             return self.give_up(index, batch, error);
         }
-        batch.perhaps_written |= error.is_perhaps_written();
+        batch.perhaps_written |= perhaps_written;
         if gap && batch.perhaps_written {
             // Written by an attempt without an answer and already forgotten, or not written: nobody can tell.
             return self.give_up(index, batch, ProduceError::timed_out(true, Some(error)));
@@ -115,6 +117,7 @@ impl<T> Producer<T> {
         }
         let delay = self.config.backoff.delay(batch.attempts.saturating_sub(1), &mut self.jitter);
         batch.not_before = now + delay;
+        batch.go(BatchState::Requeued);
         batch.last_error = Some(error);
         let queue = &mut self.queues[index.0];
         queue.retries = true;
@@ -154,6 +157,19 @@ impl<T> Producer<T> {
     }
 }
 
+/// Whether a broker that waits for other replicas may answer so although it has appended the batch, and they may keep it:
+/// what `DelayedProduce` finds when its leadership, its replicas or its time are gone.
+fn may_follow_an_append(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::NOT_LEADER_OR_FOLLOWER
+            | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
+            | ErrorCode::REQUEST_TIMED_OUT
+            | ErrorCode::KAFKA_STORAGE_ERROR
+            | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+    )
+}
+
 const UNKNOWN_PLACE: Delivered = Delivered { base_offset: -1, log_append_time: -1 };
 
 /// The broker's answer does not mention the partition.
@@ -162,6 +178,7 @@ fn missing() -> ProduceError {
 }
 
 fn read_answer(partition: &PartitionProduceResponse) -> Result<Delivered, ProduceError> {
+    coverage::told(ApiKey::PRODUCE, ErrorCode(partition.error_code));
     match ErrorCode(partition.error_code) {
         ErrorCode::NONE => Ok(Delivered {
             base_offset: partition.base_offset,

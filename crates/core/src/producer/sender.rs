@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ottla_protocol::records::{self, SealOptions};
 use ottla_protocol::types::NodeId;
 
-use super::batch::{Batch, Content};
+use super::batch::{Batch, BatchState, Content};
 use super::identity::Identity;
 use super::partition::Queue;
 use super::{Action, PartitionIndex, Producer, UnderWay, Unsealed, UnsealedContent};
@@ -84,8 +84,9 @@ impl<T> Producer<T> {
 
     /// Whether what is under way must be known before the partition sends more.
     fn is_held(&self, queue: &Queue<T>) -> bool {
-        let unchecked = self.config.enable_idempotence && !queue.is_introduced;
-        queue.retries || (unchecked && queue.under_way > 0)
+        // Another leader takes later batches before the one that the old leader has not answered.
+        let unchecked = !queue.is_introduced || queue.went_to != queue.leader;
+        queue.retries || (self.config.enable_idempotence && unchecked && queue.under_way > 0)
     }
 
     fn has_slot(&self, node: NodeId) -> bool {
@@ -113,10 +114,12 @@ impl<T> Producer<T> {
             unsealed.push(self.take_content(index, &mut batch));
             let queue = &mut self.queues[index.0];
             queue.under_way += 1;
+            queue.went_to = Some(node);
             if queue.batches.is_empty() {
                 self.filled.remove(&index);
             }
             batch.attempts += 1;
+            batch.go(BatchState::UnderWay);
             batches.push((index, batch));
         }
         *self.slots.entry(node).or_default() += 1;

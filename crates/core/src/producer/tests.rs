@@ -43,12 +43,16 @@ fn at(ms: u64) -> Now {
 
 /// One topic whose partitions are led by nodes 1, 2, 1, 2, …
 fn snapshot(partitions: i32) -> ClusterSnapshot {
+    snapshot_led_by(partitions, |index| NodeId(1 + index % 2))
+}
+
+fn snapshot_led_by(partitions: i32, leader: fn(i32) -> NodeId) -> ClusterSnapshot {
     let mut topic = MetadataResponseTopic::default();
     topic.name = Some("t".into());
     for index in 0..partitions {
         let mut partition = MetadataResponsePartition::default();
         partition.partition_index = index;
-        partition.leader_id = NodeId(1 + index % 2);
+        partition.leader_id = leader(index);
         topic.partitions.push(partition);
     }
     let mut response = MetadataResponse::default();
@@ -60,6 +64,7 @@ fn snapshot(partitions: i32) -> ClusterSnapshot {
     };
     let mut metadata = Metadata::new(config, Jitter::seeded(1), Instant::ZERO);
     let body = response.to_bytes(12).expect("it can be written");
+    metadata.poll_request(Instant::ZERO);
     metadata.on_answer(Instant::ZERO, &Answer { version: 12, body }).expect("it can be read");
     (**metadata.snapshot()).clone()
 }
@@ -317,6 +322,26 @@ fn out_of_order_behind_an_unresolved_batch_says_nothing_of_the_batch_itself() {
 }
 
 /// Those behind it wait for the new epoch as well: with the old sequences they could not go before it.
+/// Later batches that the new leader takes push this one out of the five that it knows again: repeated, it would be out
+/// of order, get another sequence and be written a second time, behind them.
+#[test]
+fn nothing_goes_to_another_leader_while_the_old_one_owes_an_answer() {
+    let mut world = World::introduced(config());
+    world.append(0, 0, 10).expect("room");
+    let owed = world.run(0).remove(0);
+    assert_eq!(owed.node, NodeId(1));
+    world.producer.on_snapshot(&snapshot_led_by(2, |_| NodeId(2)));
+    world.append(1, 0, 10).expect("room");
+    assert!(world.run(1).is_empty());
+    assert_ne!(world.producer.next_timeout(), Some(at(1).instant), "there is nothing to do");
+    let lost = RequestError::Disconnected { sent: true, reason: "reset".into() };
+    world.producer.on_produced(at(2), owed.token, Err(lost));
+    let again = world.run(1000).remove(0);
+    assert_eq!((again.node, &again.batches[..]), (NodeId(2), &[(0, 1, 0, 1)][..]), "the oldest goes first");
+    world.answer(1001, &again, ErrorCode::NONE);
+    assert_eq!(world.run(1001)[0].batches, [(0, 2, 0, 1)]);
+}
+
 #[test]
 fn batches_behind_one_that_lost_its_sequence_lose_theirs() {
     for first_fails_last in [true, false] {
@@ -326,7 +351,7 @@ fn batches_behind_one_that_lost_its_sequence_lose_theirs() {
         world.append(0, 0, 10).expect("room");
         let second = world.run(0).remove(0);
         let answers =
-            [(first, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER), (second, ErrorCode::NOT_LEADER_OR_FOLLOWER)];
+            [(first, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER), (second, ErrorCode::NOT_ENOUGH_REPLICAS)];
         let [one, other] = answers;
         let answers = if first_fails_last { [other, one] } else { [one, other] };
         for (sent, code) in answers {
@@ -384,6 +409,25 @@ fn a_batch_without_an_answer_is_perhaps_written_when_its_time_is_over() {
     assert_eq!(world.producer.memory(), 0);
 }
 
+/// A leader that waits for its followers may have appended what it then answers with an error.
+#[test]
+fn a_refusal_that_may_follow_an_append_leaves_the_batch_perhaps_written() {
+    for (acks, code, expected) in [
+        (Acks::All, ErrorCode::NOT_LEADER_OR_FOLLOWER, ProduceErrorKind::PerhapsWritten),
+        (Acks::All, ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND, ProduceErrorKind::PerhapsWritten),
+        (Acks::All, ErrorCode::REQUEST_TIMED_OUT, ProduceErrorKind::PerhapsWritten),
+        (Acks::All, ErrorCode::NOT_ENOUGH_REPLICAS, ProduceErrorKind::TimedOut),
+        (Acks::Leader, ErrorCode::NOT_LEADER_OR_FOLLOWER, ProduceErrorKind::TimedOut),
+    ] {
+        let mut world = World::new(ProducerConfig { acks, enable_idempotence: false, ..config() });
+        world.append(0, 0, 10).expect("room");
+        let sent = world.run(0).remove(0);
+        world.answer(100, &sent, code);
+        assert_eq!(world.run(10_000).len(), 0);
+        assert_eq!(world.completed, [(1, Err(expected))], "{acks:?}, {code}");
+    }
+}
+
 #[test]
 fn a_batch_that_never_left_is_certainly_not_written() {
     let mut world = World::new(config());
@@ -429,4 +473,31 @@ fn an_id_that_is_refused_for_good_fails_what_waits_for_it() {
     world.producer.on_init_producer_id(at(0), token, Ok(Err(code)));
     world.run(0);
     assert_eq!(world.completed, [(1, Err(ProduceErrorKind::Refused(code)))]);
+}
+
+#[test]
+fn an_id_is_asked_for_again_after_a_backoff_if_the_error_may_pass() {
+    let mut world = World::new(config());
+    world.append(0, 0, 10).expect("room");
+    let Some(Action::InitProducerId { token, .. }) = world.producer.poll_action(at(0).instant) else {
+        panic!("an id is asked for")
+    };
+    world.producer.on_init_producer_id(at(0), token, Ok(Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS)));
+    assert!(world.run(0).is_empty());
+    let due = world.producer.next_timeout().expect("another attempt");
+    assert!(due > at(0).instant);
+    assert_eq!(world.run(1_000).len(), 1);
+}
+
+#[test]
+fn a_producer_of_a_closed_client_fails_what_waits_whatever_its_identity() {
+    let mut idempotent = World::introduced(config());
+    let mut plain = World::new(ProducerConfig { enable_idempotence: false, ..config() });
+    for world in [&mut idempotent, &mut plain] {
+        let tag = world.append(0, 0, 10).expect("room");
+        world.producer.on_client_closed();
+        world.producer.on_client_closed();
+        world.run(0);
+        assert_eq!(world.completed, [(tag, Err(ProduceErrorKind::Unsendable))]);
+    }
 }

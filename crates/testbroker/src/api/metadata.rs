@@ -22,6 +22,8 @@ pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 13);
 
 /// The first version whose request can name topics by id (KIP-516).
 const FIRST_VERSION_BY_ID: i16 = 12;
+/// The first version whose answer has an error of its own.
+const FIRST_VERSION_WITH_ERROR: i16 = 13;
 /// What anyone may do with a topic where nobody checks: READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE,
 /// DESCRIBE_CONFIGS and ALTER_CONFIGS as bits (KIP-430).
 const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
@@ -53,6 +55,13 @@ pub(crate) fn handle(
     request: MetadataRequest,
 ) -> Answer<MetadataResponse> {
     let mut response = MetadataResponse::default();
+    // The one error that is about the whole request (KIP-1102): no rule that asks for it means a topic.
+    if call.version >= FIRST_VERSION_WITH_ERROR
+        && call.fault_of_read(At::default()) == Err(ErrorCode::REBOOTSTRAP_REQUIRED)
+    {
+        response.error_code = ErrorCode::REBOOTSTRAP_REQUIRED.0;
+        return Answer::Now(response);
+    }
     let alive = cluster.brokers.seen_by(call.node);
     let brokers = cluster.nodes.values().filter(|node| alive.contains(&node.id)).map(|node| {
         let mut broker = MetadataResponseBroker::default();

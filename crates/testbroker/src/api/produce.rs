@@ -199,6 +199,7 @@ fn append(
         cluster.on_append((id, data.index));
     }
     cluster.note_produced((id, data.index), leader_epoch, &produced.header, appended);
+    cluster.note_high_watermark((id, data.index));
     call.fault_after(at)?;
     let partition = cluster.topics.partition((id, data.index));
     let replica = partition.and_then(|partition| partition.replica(call.node));

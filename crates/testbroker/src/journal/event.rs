@@ -158,6 +158,43 @@ pub enum JournalEvent {
         /// The replicas in sync.
         isr: Vec<NodeId>,
     },
+    /// A follower gave up the end of its log, because its leader's is another one; or all of it, because its leader's
+    /// begins behind it.
+    LogTruncated {
+        /// The follower.
+        node: NodeId,
+        /// The topic's id.
+        topic_id: Uuid,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// Where its log ended.
+        from: i64,
+        /// Where it ends now; behind `from` if it gave up all and begins anew there.
+        to: i64,
+    },
+    /// A leader has another high watermark than before, or than it was known to have: what is before it is committed.
+    /// One that has just been elected may know less than the one before it.
+    HighWatermarkMoved {
+        /// The topic's id.
+        topic_id: Uuid,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// Who leads, or still believes that it does.
+        node: NodeId,
+        /// The high watermark.
+        offset: i64,
+    },
+    /// The groups of a partition of `__consumer_offsets` have another coordinator.
+    CoordinatorMoved {
+        /// The partition of `__consumer_offsets`.
+        partition: i32,
+        /// The coordinator; -1 for none.
+        node: NodeId,
+    },
     /// A node went down.
     NodeDown {
         /// The node.

@@ -118,6 +118,18 @@ impl JournalEvent {
                 line.event("isrChanged").field("topicId", topic_id.to_string()).field("topic", topic);
                 line.field("partition", partition).nodes("isr", isr);
             }
+            Self::LogTruncated { node, topic_id, topic, partition, from, to } => {
+                line.event("logTruncated").field("node", node.0).field("topicId", topic_id.to_string());
+                line.field("topic", topic).field("partition", partition).field("from", from).field("to", to);
+            }
+            Self::HighWatermarkMoved { topic_id, topic, partition, node, offset } => {
+                line.event("highWatermarkMoved").field("topicId", topic_id.to_string());
+                line.field("topic", topic).field("partition", partition);
+                line.field("node", node.0).field("offset", offset);
+            }
+            Self::CoordinatorMoved { partition, node } => {
+                line.event("coordinatorMoved").field("partition", partition).field("node", node.0);
+            }
             Self::NodeDown { node } => {
                 line.event("nodeDown").field("node", node.0);
             }

@@ -21,6 +21,7 @@ pub struct TestBrokerBuilder {
     listen: String,
     advertised_host: Option<String>,
     max_frame_size: usize,
+    start_unix_ms: Option<i64>,
 }
 
 /// Why a test broker did not start.
@@ -63,6 +64,7 @@ impl TestBrokerBuilder {
             listen: "127.0.0.1:0".to_owned(),
             advertised_host: None,
             max_frame_size: DEFAULT_MAX_FRAME_SIZE,
+            start_unix_ms: None,
         }
     }
 
@@ -102,6 +104,14 @@ impl TestBrokerBuilder {
         self
     }
 
+    /// The cluster's wall clock starts here, in milliseconds since 1970, and goes on with tokio's clock: for tests that
+    /// must repeat. Default: the machine's.
+    #[must_use]
+    pub fn start_unix_ms(mut self, unix_ms: i64) -> Self {
+        self.start_unix_ms = Some(unix_ms);
+        self
+    }
+
     /// Starts with one port per node.
     ///
     /// # Errors
@@ -114,7 +124,7 @@ impl TestBrokerBuilder {
         let listeners = listen(&mut cluster, &self.listen, self.advertised_host.as_deref())
             .await
             .map_err(|(address, source)| StartError::Listen { address, source })?;
-        let broker = run(cluster, self.max_frame_size);
+        let broker = run(cluster, self.max_frame_size, self.start_unix_ms);
         for (node, listener) in listeners {
             tokio::spawn(accept(broker.shared.clone(), node, listener, broker.lifeline.clone()));
         }
@@ -128,12 +138,12 @@ impl TestBrokerBuilder {
     /// Settings that no cluster can have.
     pub fn start_in_memory(self) -> Result<TestBroker, StartError> {
         let cluster = self.cluster.build().map_err(StartError::Settings)?;
-        Ok(run(cluster, self.max_frame_size))
+        Ok(run(cluster, self.max_frame_size, self.start_unix_ms))
     }
 }
 
-fn run(cluster: Cluster, max_frame_size: usize) -> TestBroker {
-    let shared = Arc::new(Shared::new(cluster, max_frame_size));
+fn run(cluster: Cluster, max_frame_size: usize, start_unix_ms: Option<i64>) -> TestBroker {
+    let shared = Arc::new(Shared::new(cluster, max_frame_size, start_unix_ms));
     let (end, ended) = watch::channel(());
     let (alive, all_ended) = mpsc::channel(1);
     let lifeline = Lifeline { ended, _alive: alive };

@@ -61,7 +61,7 @@ impl Rig {
     }
 
     pub fn connect(&mut self, node: i32) -> ConnectionId {
-        self.cluster.connect(NodeId(node), "/10.0.0.1").expect("a node that is up")
+        self.cluster.connect(self.now, NodeId(node), "/10.0.0.1").expect("a node that is up")
     }
 
     pub fn frame<R: Request>(&mut self, version: i16, request: &R) -> (i32, Bytes) {

@@ -12,6 +12,7 @@ use crate::consumer::{
     ConsumerError, ConsumerErrorKind, FetchEpoch, LeaderEpoch, Offset, Position, PositionState, Positions,
     TopicPartition,
 };
+use crate::coverage;
 use crate::request::{RequestError, Token};
 use crate::time::Now;
 
@@ -46,6 +47,7 @@ impl Fetcher {
             }
         };
         let code = ErrorCode(response.error_code);
+        coverage::told(ApiKey::FETCH, code);
         if code.is_error() {
             self.slots.fail(now, node_id, &self.config.backoff, &mut self.jitter);
             self.refresh();
@@ -84,6 +86,7 @@ impl Fetcher {
         known: &mut Partition,
     ) {
         let code = ErrorCode(data.error_code);
+        coverage::told(ApiKey::FETCH, code);
         if code.is_error() {
             return self.on_partition_error(now, node_id, partition, offset, code, known);
         }

@@ -22,6 +22,7 @@ use crate::assignors::{
     Assignment, Assignor, GenerationId, Member, RebalanceProtocol, Subscription, TopicSnapshot,
 };
 use crate::consumer::TopicPartition;
+use crate::coverage;
 use crate::groups::error::{GroupError, GroupErrorKind};
 use crate::groups::request::{GroupRequest, GroupResponse};
 use crate::request::RequestError;
@@ -89,6 +90,7 @@ impl ClassicGroup {
     }
 
     fn on_join(&mut self, now: Now, response: JoinGroupResponse) {
+        coverage::told(ApiKey::JOIN_GROUP, ErrorCode(response.error_code));
         match ErrorCode(response.error_code) {
             ErrorCode::NONE => self.on_joined(now, response),
             // KIP-394: the coordinator gives the id first, so that members that never come back leave no trace.
@@ -170,6 +172,7 @@ impl ClassicGroup {
     }
 
     fn on_sync(&mut self, now: Now, response: &SyncGroupResponse) {
+        coverage::told(ApiKey::SYNC_GROUP, ErrorCode(response.error_code));
         match ErrorCode(response.error_code) {
             ErrorCode::NONE => {}
             ErrorCode::REBALANCE_IN_PROGRESS => {
@@ -204,6 +207,7 @@ impl ClassicGroup {
     }
 
     fn on_heartbeat(&mut self, now: Now, code: ErrorCode) {
+        coverage::told(ApiKey::HEARTBEAT, code);
         match code {
             ErrorCode::NONE => self.alive_by_heartbeat(now),
             ErrorCode::REBALANCE_IN_PROGRESS => {

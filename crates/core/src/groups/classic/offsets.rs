@@ -20,6 +20,7 @@ use ottla_protocol::types::{GroupId, Str, TopicName};
 use super::{Action, ClassicGroupConfig, Membership};
 use crate::backoff::Backoff;
 use crate::consumer::{LeaderEpoch, Offset, OffsetAndMetadata, TopicPartition};
+use crate::coverage;
 use crate::groups::error::{GroupError, GroupErrorKind};
 use crate::groups::request::{GroupRequest, GroupResponse};
 use crate::random::Jitter;
@@ -298,6 +299,7 @@ fn on_committed(
     for topic in &response.topics {
         for answer in &topic.partitions {
             let code = ErrorCode(answer.error_code);
+            coverage::told(ApiKey::OFFSET_COMMIT, code);
             let partition = TopicPartition::new(topic.name.clone(), answer.partition_index);
             match code {
                 ErrorCode::REBALANCE_IN_PROGRESS
@@ -337,6 +339,7 @@ fn on_fetched(
     let mut unfinished = ErrorCode::UNKNOWN_SERVER_ERROR;
     let group = response.groups.first();
     let code = ErrorCode(group.map_or(response.error_code, |group| group.error_code));
+    coverage::told(ApiKey::OFFSET_FETCH, code);
     if code.is_retriable() {
         return Outcome::Unfinished(code);
     } else if code.is_error() {
@@ -344,6 +347,7 @@ fn on_fetched(
     }
     let mut on_partition = |topic: &TopicName, at, code, offset, leader_epoch, metadata: Option<&Str>| {
         let partition = TopicPartition::new(topic.clone(), at);
+        coverage::told(ApiKey::OFFSET_FETCH, code);
         // UNSTABLE_OFFSET_COMMIT: a transaction on the offset is not finished; it will be.
         if matches!(code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) || !code.is_retriable() {
             if let Some(partition) = left.take(&partition) {

@@ -1,5 +1,7 @@
 //! The states of a classic group's member, and every legal way from one to another.
 
+use crate::state_table::StateTable;
+
 /// Where the member stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -26,29 +28,26 @@ pub enum ClassicState {
     Failed,
 }
 
-/// Every legal edge.
-const EDGES: &[(ClassicState, &[ClassicState])] = {
+/// Every legal edge. A member that closes is Revoking or Leaving at once, so that only these and one that has failed get
+/// to Left; one that is out of the group has no request whose answer could fail it.
+pub(crate) static EDGES: StateTable<ClassicState> = {
     use ClassicState::*;
-    &[
-        (Idle, &[Joining, Leaving, Left, Failed]),
-        (Joining, &[Assigning, Syncing, Revoking, Idle, Overdue, Leaving, Left, Failed]),
-        (Assigning, &[Syncing, Joining, Revoking, Idle, Overdue, Leaving, Left, Failed]),
-        (Syncing, &[Stable, Revoking, Joining, Idle, Overdue, Leaving, Left, Failed]),
-        (Stable, &[Revoking, Joining, Idle, Overdue, Leaving, Left, Failed]),
+    const ROWS: &[(ClassicState, &[ClassicState])] = &[
+        (Idle, &[Joining, Leaving]),
+        (Joining, &[Assigning, Syncing, Revoking, Idle, Overdue, Leaving, Failed]),
+        (Assigning, &[Syncing, Joining, Revoking, Idle, Overdue, Leaving, Failed]),
+        (Syncing, &[Stable, Revoking, Joining, Idle, Overdue, Leaving, Failed]),
+        (Stable, &[Revoking, Joining, Idle, Overdue, Leaving, Failed]),
         (Revoking, &[Joining, Idle, Overdue, Leaving, Left, Failed]),
-        (Overdue, &[Joining, Idle, Leaving, Left, Failed]),
+        (Overdue, &[Joining, Idle, Leaving]),
         (Leaving, &[Left]),
         (Left, &[]),
         (Failed, &[Joining, Idle, Left]),
-    ]
+    ];
+    StateTable::new("classic group", ROWS)
 };
 
 impl ClassicState {
-    /// Whether the edge is legal.
-    pub(super) fn may_become(self, next: ClassicState) -> bool {
-        EDGES.iter().any(|(from, to)| *from == self && to.contains(&next))
-    }
-
     /// Whether heartbeats keep the membership. While JoinGroup and SyncGroup are under way, the coordinator knows that
     /// the member is alive.
     pub(super) fn has_heartbeat(self) -> bool {
@@ -63,29 +62,22 @@ impl ClassicState {
 
 #[cfg(test)]
 mod tests {
-    use super::ClassicState::{self, *};
+    use super::EDGES;
 
     #[test]
     fn the_edges_are_these() {
-        const ALL: [ClassicState; 10] =
-            [Idle, Joining, Assigning, Syncing, Stable, Revoking, Overdue, Leaving, Left, Failed];
-        // Rows: from; columns: to, in the order of ALL.
         let expected = [
-            ".x.....xxx", // Idle
-            "x.xx.xxxxx", // Joining
-            "xx.x.xxxxx", // Assigning
-            "xx..xxxxxx", // Syncing
-            "xx...xxxxx", // Stable
-            "xx....xxxx", // Revoking
-            "xx.....xxx", // Overdue
-            "........x.", // Leaving
-            "..........", // Left
-            "xx......x.", // Failed
+            ".x.....x.. Idle",
+            "x.xx.xxx.x Joining",
+            "xx.x.xxx.x Assigning",
+            "xx..xxxx.x Syncing",
+            "xx...xxx.x Stable",
+            "xx....xxxx Revoking",
+            "xx.....x.. Overdue",
+            "........x. Leaving",
+            ".......... Left",
+            "xx......x. Failed",
         ];
-        for (from, row) in ALL.into_iter().zip(expected) {
-            let edges: String =
-                ALL.into_iter().map(|to| if from.may_become(to) { 'x' } else { '.' }).collect();
-            assert_eq!(edges, row, "from {from:?}");
-        }
+        assert_eq!(EDGES.picture(), expected);
     }
 }

@@ -314,7 +314,7 @@ fn before_a_rebalance_the_application_lets_go_while_heartbeats_go_on() {
 }
 
 #[test]
-fn letting_go_is_bounded_by_the_rebalance_timeout() {
+fn what_is_not_let_go_of_within_the_rebalance_timeout_is_lost() {
     let mut hand = Hand::stable();
     hand.beat(ErrorCode::REBALANCE_IN_PROGRESS);
     hand.next();
@@ -327,8 +327,8 @@ fn letting_go_is_bounded_by_the_rebalance_timeout() {
         }
     }
     assert_eq!(hand.now.instant.since(start), seconds(300));
+    assert_eq!(hand.next(), Some(Action::Lost { partitions: partitions(&[0, 1]) }));
     hand.join();
-    // What the application says now is of no interest.
     hand.group.on_revoked(hand.now);
     assert_eq!(hand.group.state(), ClassicState::Joining);
 }

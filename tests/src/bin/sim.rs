@@ -1,0 +1,108 @@
+//! Runs worlds on all cores: `sim [--scenario NAME|all] [--first S] [--seeds N] [--minutes M] [--twice]`, or one world
+//! with `--seed S [--journal FILE]`.
+//!
+//! A world that fails is named with the command that runs it again, then shrunk and shown. Exit code 0 only if none
+//! failed.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use ottla_tests::sim::campaign::Campaign;
+use ottla_tests::sim::plan::{Plan, Scenario};
+use ottla_tests::sim::world::run;
+
+/// How many seeds are run unless it is said.
+const SEEDS: u64 = 100;
+
+const USAGE: &str =
+    "usage: sim [--scenario NAME|all] [--first S] [--seeds N] [--minutes M] [--twice] [--threads T]
+       sim --seed S [--scenario NAME] [--journal FILE] [--twice] [--no-shrink]";
+
+struct Options {
+    campaign: Campaign,
+    seed: Option<u64>,
+    journal: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let options = match Options::read(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("{error}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let failed = match options.seed {
+        Some(seed) => options.run_one(seed),
+        None => {
+            let tally = options.campaign.run();
+            println!("{tally}");
+            tally.failed > 0
+        }
+    };
+    ExitCode::from(u8::from(failed))
+}
+
+impl Options {
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let campaign = Campaign::new(&[Scenario::Mixed], 1, SEEDS);
+        let mut options = Self { campaign, seed: None, journal: None };
+        while let Some(name) = arguments.next() {
+            match name.as_str() {
+                "--twice" => options.campaign.twice = true,
+                "--no-shrink" => options.campaign.shrinks = false,
+                _ => {
+                    let value = arguments.next().ok_or(format!("{name} needs a value"))?;
+                    options.set(&name, value)?;
+                }
+            }
+        }
+        Ok(options)
+    }
+
+    fn set(&mut self, name: &str, value: String) -> Result<(), String> {
+        let number = || value.parse::<u64>().map_err(|_| format!("not a number: {name} {value}"));
+        let campaign = &mut self.campaign;
+        match name {
+            "--scenario" if value == "all" => campaign.scenarios = Scenario::ALL.to_vec(),
+            "--scenario" => {
+                let known = || Scenario::ALL.map(Scenario::name).join(", ");
+                let found = Scenario::from_name(&value);
+                campaign.scenarios =
+                    vec![found.ok_or_else(|| format!("no such scenario: {value}; there are {}", known()))?];
+            }
+            "--first" => campaign.first = number()?,
+            "--seeds" => campaign.seeds = number()?,
+            "--minutes" => {
+                campaign.until = Some(Instant::now() + Duration::from_secs(60 * number()?));
+                campaign.seeds = u64::MAX;
+            }
+            "--threads" => campaign.threads = number()?.max(1) as usize,
+            "--seed" => self.seed = Some(number()?),
+            "--journal" => self.journal = Some(value),
+            _ => return Err(format!("no such option: {name}")),
+        }
+        Ok(())
+    }
+
+    /// Says whether any failed.
+    fn run_one(&self, seed: u64) -> bool {
+        let mut failed = false;
+        for scenario in &self.campaign.scenarios {
+            let plan = Plan::draw(*scenario, seed);
+            if let Some(file) = &self.journal {
+                let written = run(&plan)
+                    .and_then(|ended| std::fs::write(file, ended.text).map_err(|error| error.to_string()));
+                match written {
+                    Ok(()) => println!("what happened is in {file}"),
+                    Err(error) => println!("what happened is not in {file}: {error}"),
+                }
+            }
+            match self.campaign.run_one(&plan) {
+                Ok(faults) => println!("seed {seed}, {}: passed, {faults} faults struck", scenario.name()),
+                Err(_) => failed = true,
+            }
+        }
+        failed
+    }
+}

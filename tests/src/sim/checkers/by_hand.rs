@@ -1,0 +1,263 @@
+//! Outcomes written by hand, for the rules' own tests: producer `p` sends to `t-0`, which group `g` reads.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use ottla_client::{Client, OffsetReset, Record};
+use ottla_protocol::types::{NodeId, Uuid};
+use ottla_testbroker::TestBroker;
+use ottla_testbroker::journal::{BatchProducer, JournalEntry, JournalEvent, JournalMember, RequestSummary};
+use ottla_transport::Clock;
+
+use crate::memory_network::MemoryNetwork;
+use crate::sim::checkers::Checker;
+use crate::sim::history::{ClientEvent, Event, Happened, Outcome, Place, RecordId, Stored};
+
+pub(super) const TOPIC_ID: Uuid = Uuid([7; 16]);
+
+/// An outcome in the making; a millisecond lies between any two events.
+#[derive(Clone, Default)]
+pub(super) struct ByHand {
+    outcome: Outcome,
+    now: Duration,
+}
+
+pub(super) fn idempotent() -> ByHand {
+    let mut by_hand = ByHand::default();
+    by_hand.outcome.idempotent = true;
+    by_hand.outcome.convergence_limit = Duration::from_secs(1);
+    by_hand
+}
+
+pub(super) fn not_idempotent() -> ByHand {
+    let mut by_hand = idempotent();
+    by_hand.outcome.idempotent = false;
+    by_hand
+}
+
+pub(super) fn t0() -> Place {
+    Place { topic: "t".to_owned(), partition: 0 }
+}
+
+impl ByHand {
+    pub(super) fn accepted_by(self, checker: Checker) {
+        assert_eq!((checker.check)(&self.outcome), Ok(()), "{}", checker.name);
+    }
+
+    pub(super) fn refused_by(self, checker: Checker, because: &str) {
+        match (checker.check)(&self.outcome) {
+            Ok(()) => panic!("{} accepts what it should refuse: {because}", checker.name),
+            Err(reason) => assert!(reason.contains(because), "{}: {reason}", checker.name),
+        }
+    }
+
+    /// What `t-0` holds in the end, as offsets and records.
+    pub(super) fn log(mut self, stored: &[(i64, u64)]) -> Self {
+        let stored = stored.iter().map(|&(offset, id)| Stored { offset, id: RecordId(id) }).collect();
+        self.outcome.logs.push((t0(), stored));
+        self
+    }
+
+    pub(super) fn after(mut self, time: Duration) -> Self {
+        self.now += time;
+        self
+    }
+
+    pub(super) fn client(mut self, event: ClientEvent) -> Self {
+        self.now += Duration::from_millis(1);
+        self.outcome.history.push(Happened { at: self.now, event: Event::Client(event) });
+        self
+    }
+
+    pub(super) fn sent(self, id: u64) -> Self {
+        self.client(ClientEvent::Sent { producer: "p".into(), id: RecordId(id), topic: "t".into() })
+    }
+
+    pub(super) fn acknowledged(self, id: u64, offset: i64) -> Self {
+        self.client(ClientEvent::Acknowledged { producer: "p".into(), id: RecordId(id), place: t0(), offset })
+    }
+
+    pub(super) fn failed(self, id: u64, perhaps_written: bool) -> Self {
+        self.client(ClientEvent::Failed {
+            producer: "p".into(),
+            id: RecordId(id),
+            perhaps_written,
+            error: "it took too long".into(),
+        })
+    }
+
+    pub(super) fn memory(self, used_bytes: usize, limit_bytes: usize) -> Self {
+        self.client(ClientEvent::ProducerMemory { producer: "p".into(), used_bytes, limit_bytes })
+    }
+
+    pub(super) fn assigned(self, consumer: &str) -> Self {
+        self.client(ClientEvent::Assigned { consumer: consumer.into(), group: "g".into(), place: t0() })
+    }
+
+    pub(super) fn revoked(self, consumer: &str, lost: bool) -> Self {
+        self.client(ClientEvent::Revoked { consumer: consumer.into(), group: "g".into(), place: t0(), lost })
+    }
+
+    pub(super) fn closed(self, consumer: &str) -> Self {
+        self.client(ClientEvent::ConsumerClosed { consumer: consumer.into(), group: "g".into() })
+    }
+
+    pub(super) fn handed_out(self, consumer: &str, offset: i64, id: u64) -> Self {
+        self.client(ClientEvent::HandedOut {
+            consumer: consumer.into(),
+            group: "g".into(),
+            place: t0(),
+            offset,
+            id: RecordId(id),
+        })
+    }
+
+    pub(super) fn calm(self) -> Self {
+        self.client(ClientEvent::FaultsStopped)
+    }
+
+    pub(super) fn converged(self) -> Self {
+        self.client(ClientEvent::Converged)
+    }
+
+    pub(super) fn cluster(mut self, event: JournalEvent) -> Self {
+        self.now += Duration::from_millis(1);
+        let mut entry = models().entry.clone();
+        entry.event = event;
+        self.outcome.history.push(Happened { at: self.now, event: Event::Cluster(entry) });
+        self
+    }
+
+    /// A generation that is stable, with its members by `client.id` and their partitions of `t`.
+    pub(super) fn generation(self, generation_id: i32, members: &[(&str, &[i32])]) -> Self {
+        let member = |&(client_id, partitions): &(&str, &[i32])| {
+            let mut member = models().member.clone();
+            member.member_id = format!("{client_id}-id");
+            member.client_id = client_id.to_owned();
+            member.assignment = vec![("t".to_owned(), partitions.to_vec())];
+            member
+        };
+        self.cluster(JournalEvent::GroupChanged {
+            group: "g".into(),
+            state: "Stable",
+            generation_id,
+            protocol: "range".into(),
+            members: members.iter().map(member).collect(),
+        })
+    }
+
+    pub(super) fn committed(self, member: &str, generation_id: i32, offset: i64) -> Self {
+        self.cluster(JournalEvent::OffsetCommitted {
+            group: "g".into(),
+            member_id: format!("{member}-id"),
+            generation_id,
+            topic: "t".into(),
+            partition: 0,
+            offset,
+        })
+    }
+
+    /// A member asks for a commit.
+    pub(super) fn commits(self, member: &str, generation_id: i32, offset: i64) -> Self {
+        let mut event = models().commit.clone();
+        if let JournalEvent::RequestReceived { client_id, summary, .. } = &mut event
+            && let RequestSummary::OffsetCommit { member_id, generation_id: generation, partitions, .. } =
+                summary
+        {
+            (*member_id, *generation) = (format!("{member}-id"), generation_id);
+            *client_id = member.to_owned();
+            partitions[0].offset = offset;
+        }
+        self.cluster(event)
+    }
+
+    pub(super) fn elected(self, leader: i32, leader_epoch: i32) -> Self {
+        self.cluster(JournalEvent::LeaderElected {
+            topic_id: TOPIC_ID,
+            topic: "t".into(),
+            partition: 0,
+            leader: NodeId(leader),
+            leader_epoch,
+            isr: vec![NodeId(leader)],
+        })
+    }
+
+    /// Records at `first..=last`, by producer 1 with this epoch and base sequence.
+    pub(super) fn appended(
+        self,
+        leader_epoch: i32,
+        (first, last): (i64, i64),
+        (epoch, sequence): (i16, i32),
+    ) -> Self {
+        let mut producer = models().producer;
+        (producer.producer_id, producer.producer_epoch, producer.base_sequence) = (1, epoch, sequence);
+        self.cluster(JournalEvent::BatchAppended {
+            topic_id: TOPIC_ID,
+            topic: "t".into(),
+            partition: 0,
+            base_offset: first,
+            last_offset: last,
+            leader_epoch,
+            producer: Some(producer),
+        })
+    }
+}
+
+/// What only the test broker can make, taken from a journal of its own and changed where it matters.
+struct Models {
+    entry: JournalEntry,
+    producer: BatchProducer,
+    member: JournalMember,
+    /// A member asks for it.
+    commit: JournalEvent,
+}
+
+fn models() -> &'static Models {
+    static MODELS: OnceLock<Models> = OnceLock::new();
+    MODELS.get_or_init(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let journal = runtime.expect("a runtime").block_on(record_and_member());
+        let producer = journal.iter().find_map(|entry| match &entry.event {
+            JournalEvent::BatchAppended { producer, .. } => *producer,
+            _ => None,
+        });
+        let member = journal.iter().find_map(|entry| match &entry.event {
+            JournalEvent::GroupChanged { members, .. } => members.first().cloned(),
+            _ => None,
+        });
+        let is_commit = |event: &&JournalEvent| {
+            let summary = match event {
+                JournalEvent::RequestReceived { summary, .. } => Some(summary),
+                _ => None,
+            };
+            matches!(summary, Some(RequestSummary::OffsetCommit { .. }))
+        };
+        let commit = journal.iter().map(|entry| &entry.event).find(is_commit).cloned();
+        Models {
+            commit: commit.expect("a commit"),
+            entry: journal[0].clone(),
+            producer: producer.expect("an idempotent batch"),
+            member: member.expect("a group with a member"),
+        }
+    })
+}
+
+/// The journal of a cluster that was sent a record, which a group has read and committed.
+async fn record_and_member() -> Vec<JournalEntry> {
+    let broker = TestBroker::builder().cluster(|cluster| cluster.journal(true)).start_in_memory();
+    let broker = Arc::new(broker.expect("settings that can be"));
+    broker.create_topic("t", 1).expect("a new topic");
+    let client = Client::builder(broker.bootstrap_servers())
+        .connector(MemoryNetwork::new(Arc::clone(&broker)))
+        .deterministic(Clock::starting_at(1_700_000_000_000), 7);
+    let client = client.connect().await.expect("a client");
+    let producer = client.producer().build().expect("a producer");
+    producer.send(Record::to("t").value(b"0")).await.expect("a broker that works");
+    let consumer = client.consumer("g").subscribe(["t"]).auto_offset_reset(OffsetReset::Earliest).build();
+    let consumer = consumer.expect("a consumer");
+    consumer.next_batch().await.expect("a batch");
+    consumer.commit().await.expect("a commit");
+    broker
+        .with_cluster(|cluster, _| cluster.journal().map(|journal| journal.entries().to_vec()))
+        .expect("a journal")
+}

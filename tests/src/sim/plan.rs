@@ -1,0 +1,145 @@
+//! A world as data, drawn from its seed: the cluster, the clients and what they do, and what goes wrong.
+//!
+//! The same seed and scenario draw the same plan; whoever looks for the cause of a failure takes things out of it.
+
+mod clients;
+mod faults;
+mod network;
+mod scenario;
+
+use std::time::Duration;
+
+use ottla_testbroker::faults::FaultPlan;
+
+use crate::random::Random;
+
+pub use clients::{ConsumerPlan, Departure, ProducerPlan};
+pub use network::{NetworkFault, Weather};
+pub use scenario::Scenario;
+
+/// A whole world before it begins.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What it was drawn from.
+    pub seed: u64,
+    /// Of what kind it is.
+    pub scenario: Scenario,
+    /// The cluster.
+    pub cluster: ClusterPlan,
+    /// Who sends.
+    pub producers: Vec<ProducerPlan>,
+    /// Who reads.
+    pub consumers: Vec<ConsumerPlan>,
+    /// What goes wrong in the cluster.
+    pub faults: FaultPlan,
+    /// What goes wrong between clients and nodes.
+    pub network: Vec<NetworkFault>,
+    /// How long anything may go wrong.
+    pub work: Duration,
+}
+
+/// The cluster of a world.
+#[derive(Clone, Debug)]
+pub struct ClusterPlan {
+    /// How many nodes.
+    pub nodes: usize,
+    /// Replicas of every partition.
+    pub replication_factor: i16,
+    /// `min.insync.replicas`.
+    pub min_insync_replicas: usize,
+    /// The longest time a follower takes from fetch to fetch.
+    pub replica_fetch_delay: Duration,
+    /// `replica.lag.time.max.ms`.
+    pub replica_lag_time_max: Duration,
+    /// `broker.session.timeout.ms`.
+    pub broker_session_timeout: Duration,
+    /// How long nodes take to hear from the controller.
+    pub metadata_propagation_delay: Duration,
+    /// How long a new coordinator takes to load.
+    pub coordinator_load_time: Duration,
+    /// `group.initial.rebalance.delay.ms`.
+    pub group_initial_rebalance_delay: Duration,
+    /// The topics with how many partitions each has.
+    pub topics: Vec<(String, i32)>,
+}
+
+impl Plan {
+    /// The world of this seed.
+    pub fn draw(scenario: Scenario, seed: u64) -> Self {
+        let mut random = Random(seed ^ scenario.salt());
+        let random = &mut random;
+        let cluster = ClusterPlan::draw(random);
+        let work = between_ms(random, 15_000, 30_000);
+        let producers = clients::draw_producers(random, scenario, work);
+        let consumers = clients::draw_consumers(random, scenario, work);
+        let names: Vec<String> = (producers.iter().map(|producer| producer.name.clone()))
+            .chain(consumers.iter().map(|consumer| consumer.name.clone()))
+            .collect();
+        let faults = faults::draw(random, scenario, &cluster, &consumers, work);
+        let network = network::draw(random, scenario, cluster.nodes, &names, work);
+        Self { seed, scenario, cluster, producers, consumers, faults, network, work }
+    }
+
+    /// Whether nothing may be there twice or out of order.
+    pub fn is_idempotent(&self) -> bool {
+        self.producers.iter().all(|producer| producer.is_idempotent)
+    }
+
+    /// Everything in it, in words.
+    pub fn parts(&self) -> Vec<String> {
+        let cluster = std::iter::once(format!("{:?}", self.cluster));
+        let producers = self.producers.iter().map(|producer| format!("{producer:?}"));
+        let consumers = self.consumers.iter().map(|consumer| format!("{consumer:?}"));
+        let faults = self.faults.rules.iter().map(|rule| format!("{rule:?}"));
+        let network = self.network.iter().map(|fault| format!("{fault:?}"));
+        cluster.chain(producers).chain(consumers).chain(faults).chain(network).collect()
+    }
+
+    /// How many things go wrong in it, each of which may do so several times.
+    pub fn faults(&self) -> usize {
+        self.faults.rules.len() + self.network.len()
+    }
+}
+
+impl ClusterPlan {
+    fn draw(random: &mut Random) -> Self {
+        let nodes = 3 + random.below(3);
+        let replication_factor = 2 + random.below(2) as i16;
+        let topics = (0..2 + random.below(2)).map(|nth| (format!("t{nth}"), 3 + random.below(4) as i32));
+        let topics = topics.collect();
+        Self {
+            nodes,
+            replication_factor,
+            // One node may always be away.
+            min_insync_replicas: 1 + random.below(replication_factor as usize - 1),
+            replica_fetch_delay: pick_ms(random, &[0, 5, 30]),
+            replica_lag_time_max: between_ms(random, 2_000, 10_000),
+            broker_session_timeout: between_ms(random, 2_000, 9_000),
+            metadata_propagation_delay: pick_ms(random, &[0, 20, 200]),
+            coordinator_load_time: pick_ms(random, &[0, 100, 1_000]),
+            group_initial_rebalance_delay: pick_ms(random, &[0, 500, 3_000]),
+            topics,
+        }
+    }
+}
+
+fn one_in(random: &mut Random, one_in: usize) -> bool {
+    random.below(one_in) == 0
+}
+
+fn pick<T: Copy>(random: &mut Random, choices: &[T]) -> T {
+    choices[random.below(choices.len())]
+}
+
+fn pick_ms(random: &mut Random, choices: &[u64]) -> Duration {
+    Duration::from_millis(pick(random, choices))
+}
+
+fn between_ms(random: &mut Random, shortest: u64, longest: u64) -> Duration {
+    Duration::from_millis(shortest + random.bits() % (longest - shortest + 1))
+}
+
+/// A time within `work`.
+fn within(random: &mut Random, work: Duration) -> Duration {
+    between_ms(random, 0, work.as_millis() as u64 - 1)
+}

@@ -1,0 +1,324 @@
+//! What goes wrong in the cluster.
+
+use std::time::Duration;
+
+use ottla_protocol::api::ApiKey;
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::types::NodeId;
+use ottla_testbroker::faults::{FaultAction, FaultPlan, FaultRule, When};
+
+use super::{ClusterPlan, ConsumerPlan, Scenario, between_ms, one_in, pick, within};
+use crate::random::Random;
+
+/// Kinds of rules, to draw from.
+#[derive(Clone, Copy)]
+enum Kind {
+    ProduceError,
+    FetchError,
+    OtherError,
+    GroupError,
+    Delay,
+    Drop,
+    Close,
+    Cut,
+    Hang,
+    LoseAnswer,
+    MoveLeader,
+    MoveCoordinator,
+    PauseReplication,
+}
+
+/// What an API may answer of which the client must get over by itself.
+type Errors = (ApiKey, &'static [ErrorCode]);
+
+const PRODUCE: Errors = (
+    ApiKey::PRODUCE,
+    &[
+        ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        ErrorCode::LEADER_NOT_AVAILABLE,
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        ErrorCode::REQUEST_TIMED_OUT,
+        ErrorCode::NOT_ENOUGH_REPLICAS,
+        ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+        ErrorCode::CORRUPT_MESSAGE,
+        ErrorCode::KAFKA_STORAGE_ERROR,
+        ErrorCode::NETWORK_EXCEPTION,
+    ],
+);
+const FETCH: Errors = (
+    ApiKey::FETCH,
+    &[
+        ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        ErrorCode::REPLICA_NOT_AVAILABLE,
+        ErrorCode::OFFSET_NOT_AVAILABLE,
+        ErrorCode::FENCED_LEADER_EPOCH,
+        ErrorCode::UNKNOWN_LEADER_EPOCH,
+        ErrorCode::KAFKA_STORAGE_ERROR,
+        ErrorCode::UNKNOWN_SERVER_ERROR,
+        ErrorCode::FETCH_SESSION_ID_NOT_FOUND,
+        ErrorCode::INVALID_FETCH_SESSION_EPOCH,
+    ],
+);
+const OTHERS: &[Errors] = &[
+    (
+        ApiKey::LIST_OFFSETS,
+        &[
+            ErrorCode::NOT_LEADER_OR_FOLLOWER,
+            ErrorCode::LEADER_NOT_AVAILABLE,
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            ErrorCode::REPLICA_NOT_AVAILABLE,
+            ErrorCode::OFFSET_NOT_AVAILABLE,
+            ErrorCode::KAFKA_STORAGE_ERROR,
+            ErrorCode::FENCED_LEADER_EPOCH,
+            ErrorCode::UNKNOWN_LEADER_EPOCH,
+        ],
+    ),
+    (
+        ApiKey::OFFSET_FOR_LEADER_EPOCH,
+        &[
+            ErrorCode::NOT_LEADER_OR_FOLLOWER,
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            ErrorCode::REPLICA_NOT_AVAILABLE,
+            ErrorCode::KAFKA_STORAGE_ERROR,
+            ErrorCode::FENCED_LEADER_EPOCH,
+            ErrorCode::UNKNOWN_LEADER_EPOCH,
+        ],
+    ),
+    (ApiKey::METADATA, &[ErrorCode::LEADER_NOT_AVAILABLE, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION]),
+    (
+        ApiKey::INIT_PRODUCER_ID,
+        &[ErrorCode::COORDINATOR_LOAD_IN_PROGRESS, ErrorCode::COORDINATOR_NOT_AVAILABLE],
+    ),
+];
+const GROUPS: &[Errors] = &[
+    (
+        ApiKey::FIND_COORDINATOR,
+        &[ErrorCode::COORDINATOR_NOT_AVAILABLE, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS],
+    ),
+    (
+        ApiKey::JOIN_GROUP,
+        &[
+            ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
+            ErrorCode::COORDINATOR_NOT_AVAILABLE,
+            ErrorCode::NOT_COORDINATOR,
+            ErrorCode::UNKNOWN_MEMBER_ID,
+            ErrorCode::REBALANCE_IN_PROGRESS,
+        ],
+    ),
+    (
+        ApiKey::SYNC_GROUP,
+        &[
+            ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
+            ErrorCode::COORDINATOR_NOT_AVAILABLE,
+            ErrorCode::NOT_COORDINATOR,
+            ErrorCode::UNKNOWN_MEMBER_ID,
+            ErrorCode::ILLEGAL_GENERATION,
+            ErrorCode::REBALANCE_IN_PROGRESS,
+        ],
+    ),
+    (
+        ApiKey::HEARTBEAT,
+        &[
+            ErrorCode::COORDINATOR_NOT_AVAILABLE,
+            ErrorCode::NOT_COORDINATOR,
+            ErrorCode::UNKNOWN_MEMBER_ID,
+            ErrorCode::ILLEGAL_GENERATION,
+            ErrorCode::REBALANCE_IN_PROGRESS,
+        ],
+    ),
+    (
+        ApiKey::OFFSET_COMMIT,
+        &[
+            ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
+            ErrorCode::COORDINATOR_NOT_AVAILABLE,
+            ErrorCode::NOT_COORDINATOR,
+            ErrorCode::REQUEST_TIMED_OUT,
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            ErrorCode::UNKNOWN_MEMBER_ID,
+            ErrorCode::ILLEGAL_GENERATION,
+            ErrorCode::REBALANCE_IN_PROGRESS,
+        ],
+    ),
+    (
+        ApiKey::OFFSET_FETCH,
+        &[
+            ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
+            ErrorCode::NOT_COORDINATOR,
+            ErrorCode::UNSTABLE_OFFSET_COMMIT,
+        ],
+    ),
+];
+/// Requests that may get lost.
+const APIS: [ApiKey; 13] = [
+    ApiKey::API_VERSIONS,
+    ApiKey::METADATA,
+    ApiKey::PRODUCE,
+    ApiKey::PRODUCE,
+    ApiKey::FETCH,
+    ApiKey::FETCH,
+    ApiKey::LIST_OFFSETS,
+    ApiKey::FIND_COORDINATOR,
+    ApiKey::JOIN_GROUP,
+    ApiKey::SYNC_GROUP,
+    ApiKey::HEARTBEAT,
+    ApiKey::OFFSET_COMMIT,
+    ApiKey::OFFSET_FETCH,
+];
+
+pub(super) fn draw(
+    random: &mut Random,
+    scenario: Scenario,
+    cluster: &ClusterPlan,
+    consumers: &[ConsumerPlan],
+    work: Duration,
+) -> FaultPlan {
+    use Kind::*;
+    let (kinds, count): (&[Kind], usize) = match scenario {
+        Scenario::Calm => (&[], 0),
+        Scenario::Mixed => (
+            &[
+                ProduceError,
+                FetchError,
+                OtherError,
+                GroupError,
+                Delay,
+                Drop,
+                Close,
+                Cut,
+                Hang,
+                LoseAnswer,
+                MoveLeader,
+                MoveCoordinator,
+                PauseReplication,
+            ],
+            8 + random.below(16),
+        ),
+        Scenario::Leaders => (
+            &[MoveLeader, MoveLeader, MoveLeader, PauseReplication, ProduceError, FetchError, OtherError],
+            15 + random.below(20),
+        ),
+        Scenario::Coordinators => (&[MoveCoordinator, MoveCoordinator, GroupError], 10 + random.below(10)),
+        Scenario::Restarts => (&[MoveLeader, PauseReplication, Delay, ProduceError], 5 + random.below(5)),
+        Scenario::Network => (&[Delay, Drop, Close, Cut, Hang], 8 + random.below(8)),
+        Scenario::Duplicates => (&[LoseAnswer, LoseAnswer, ProduceError, Delay], 8 + random.below(8)),
+        Scenario::Groups => (&[GroupError, GroupError, MoveCoordinator, Drop, Close], 8 + random.below(10)),
+    };
+    let mut rules: Vec<FaultRule> = (0..count)
+        .map(|_| {
+            let kind = pick(random, kinds);
+            draw_rule(random, kind, cluster, consumers, work)
+        })
+        .collect();
+    if scenario == Scenario::Restarts || (scenario == Scenario::Mixed && one_in(random, 2)) {
+        rules.extend(draw_restarts(random, cluster, work));
+    }
+    FaultPlan::new(random.bits(), rules)
+}
+
+/// Nodes go down one after the other: two at once may be all that is in sync.
+fn draw_restarts(random: &mut Random, cluster: &ClusterPlan, work: Duration) -> Vec<FaultRule> {
+    let mut rules = Vec::new();
+    let mut at = between_ms(random, 500, 5_000);
+    while at < work {
+        let node = NodeId(1 + random.below(cluster.nodes) as i32);
+        let down = between_ms(random, 200, 8_000);
+        let down_for = Some(down);
+        let action = match random.below(2) {
+            0 => FaultAction::StopNode { node, down_for },
+            _ => FaultAction::KillNode { node, down_for },
+        };
+        rules.push(by_itself(at, action));
+        at += down + between_ms(random, 500, 5_000);
+    }
+    rules
+}
+
+fn draw_rule(
+    random: &mut Random,
+    kind: Kind,
+    cluster: &ClusterPlan,
+    consumers: &[ConsumerPlan],
+    work: Duration,
+) -> FaultRule {
+    let when = pick(random, &[When::BeforeApply, When::AfterApply]);
+    let api = pick(random, &APIS);
+    match kind {
+        Kind::ProduceError => draw_error(random, PRODUCE, work),
+        Kind::FetchError => draw_error(random, FETCH, work),
+        Kind::OtherError => {
+            let errors = pick(random, OTHERS);
+            draw_error(random, errors, work)
+        }
+        Kind::GroupError => {
+            let errors = pick(random, GROUPS);
+            draw_error(random, errors, work)
+        }
+        Kind::Delay => {
+            let by = between_ms(random, 10, 4_000);
+            on_requests(random, api, work, FaultAction::Delay { by, when })
+        }
+        Kind::Drop => on_requests(random, api, work, FaultAction::Drop { when }),
+        Kind::Close => on_requests(random, api, work, FaultAction::Close { when }),
+        Kind::Cut => {
+            let bytes = random.below(60) as u32;
+            on_requests(random, api, work, FaultAction::Cut { bytes })
+        }
+        Kind::Hang => on_requests(random, api, work, FaultAction::Hang { when }),
+        Kind::LoseAnswer => {
+            let when = When::AfterApply;
+            let action = pick(random, &[0, 1]);
+            let action = if action == 0 { FaultAction::Close { when } } else { FaultAction::Drop { when } };
+            on_requests(random, ApiKey::PRODUCE, work, action)
+        }
+        Kind::MoveLeader | Kind::PauseReplication => {
+            let (topic, partitions) = cluster.topics[random.below(cluster.topics.len())].clone();
+            let partition = random.below(partitions as usize) as i32;
+            let action = if matches!(kind, Kind::MoveLeader) {
+                let node = NodeId(1 + random.below(cluster.nodes) as i32);
+                FaultAction::MoveLeader { topic, partition, node }
+            } else {
+                FaultAction::PauseReplication { topic, partition, by: between_ms(random, 500, 12_000) }
+            };
+            by_itself(within(random, work), action)
+        }
+        Kind::MoveCoordinator => {
+            let group = consumers[random.below(consumers.len())].group.clone();
+            let node = NodeId(1 + random.below(cluster.nodes) as i32);
+            by_itself(within(random, work), FaultAction::MoveCoordinator { group, node })
+        }
+    }
+}
+
+fn draw_error(random: &mut Random, (api, codes): Errors, work: Duration) -> FaultRule {
+    let code = pick(random, codes);
+    // What says that nothing was written must be true.
+    let when = match code {
+        ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND => When::AfterApply,
+        ErrorCode::REQUEST_TIMED_OUT if one_in(random, 2) => When::AfterApply,
+        _ => When::BeforeApply,
+    };
+    let mut rule = on_requests(random, api, work, FaultAction::Error { code, when });
+    if api == ApiKey::METADATA {
+        // A topic that several answers in a row do not know is taken for one that is not there.
+        rule.times = Some(1);
+    }
+    rule
+}
+
+fn on_requests(random: &mut Random, api: ApiKey, work: Duration, action: FaultAction) -> FaultRule {
+    let mut rule = FaultRule::new(action);
+    rule.on.api = Some(api);
+    let from = within(random, work);
+    rule.from = Some(from);
+    rule.to = Some((from + between_ms(random, 500, 10_000)).min(work));
+    rule.times = Some(1 + random.below(6) as u32);
+    rule.probability = Some(pick(random, &[0.1, 0.5, 1.0]));
+    rule
+}
+
+fn by_itself(at: Duration, action: FaultAction) -> FaultRule {
+    let mut rule = FaultRule::new(action);
+    rule.at = Some(at);
+    rule
+}

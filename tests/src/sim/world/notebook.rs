@@ -1,0 +1,127 @@
+//! Where the workload writes down what it does and is told, and sees whether all is done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use ottla_testbroker::TestBroker;
+use tokio::time::Instant;
+
+use super::super::history::{ClientEvent, History, RecordId};
+
+/// Clones write the same one.
+#[derive(Clone, Debug)]
+pub(super) struct Notebook {
+    broker: Arc<TestBroker>,
+    started: Instant,
+    topics: Arc<[(String, i32)]>,
+    history: History,
+    progress: Arc<Mutex<Progress>>,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    unresolved: BTreeSet<RecordId>,
+    acknowledged: BTreeSet<RecordId>,
+    handed_out: BTreeMap<String, BTreeSet<RecordId>>,
+    troubles: Vec<String>,
+}
+
+impl Notebook {
+    pub(super) fn new(broker: Arc<TestBroker>, started: Instant, topics: &[(String, i32)]) -> Self {
+        Self { broker, started, topics: topics.into(), history: History::default(), progress: Arc::default() }
+    }
+
+    /// The topics of the world with their numbers of partitions.
+    pub(super) fn topics(&self) -> &[(String, i32)] {
+        &self.topics
+    }
+
+    pub(super) fn note(&self, event: ClientEvent) {
+        let mut progress = self.lock();
+        match &event {
+            ClientEvent::Sent { id, .. } => _ = progress.unresolved.insert(*id),
+            ClientEvent::Acknowledged { id, .. } => {
+                progress.unresolved.remove(id);
+                progress.acknowledged.insert(*id);
+            }
+            ClientEvent::Failed { id, .. } => _ = progress.unresolved.remove(id),
+            ClientEvent::HandedOut { group, id, .. } => match progress.handed_out.get_mut(group) {
+                Some(handed_out) => _ = handed_out.insert(*id),
+                None => _ = progress.handed_out.insert(group.clone(), BTreeSet::from([*id])),
+            },
+            _ => {}
+        }
+        drop(progress);
+        let entries = |journal: &ottla_testbroker::journal::Journal| journal.entries().len() as u64;
+        let journal_len = self.broker.with_cluster(|cluster, _| cluster.journal().map_or(0, entries));
+        self.history.note(self.started.elapsed(), journal_len, event);
+    }
+
+    /// Notes what must not happen in any world.
+    pub(super) fn trouble(&self, what: String) {
+        self.lock().troubles.push(what);
+    }
+
+    /// Whether all sends are resolved and all that was acknowledged was handed out in each of `groups`.
+    pub(super) fn has_converged(&self, groups: &BTreeSet<String>) -> bool {
+        let progress = self.lock();
+        progress.unresolved.is_empty()
+            && groups.iter().all(|group| progress.missing_in(group).next().is_none())
+    }
+
+    /// What is left to do, in words.
+    pub(super) fn what_is_missing(&self, groups: &BTreeSet<String>) -> String {
+        let progress = self.lock();
+        let mut text = "no convergence:".to_owned();
+        if let Some(first) = progress.unresolved.first() {
+            text += &format!(" {} sends unresolved, the first {};", progress.unresolved.len(), first.0);
+        }
+        for group in groups {
+            if let Some(first) = progress.missing_in(group).next() {
+                let count = progress.missing_in(group).count();
+                text += &format!(
+                    " {count} acknowledged records not handed out in {group}, the first {};",
+                    first.0
+                );
+            }
+        }
+        text
+    }
+
+    pub(super) fn history(&self) -> &History {
+        &self.history
+    }
+
+    pub(super) fn into_troubles(self) -> Vec<String> {
+        std::mem::take(&mut self.lock().troubles)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().expect("nothing panics while it holds the notebook")
+    }
+}
+
+impl Progress {
+    fn missing_in(&self, group: &str) -> impl Iterator<Item = &RecordId> {
+        let handed_out = self.handed_out.get(group);
+        self.acknowledged
+            .iter()
+            .filter(move |id| handed_out.is_none_or(|handed_out| !handed_out.contains(id)))
+    }
+}
+
+/// A value that carries `id`, in `bytes` bytes or more.
+pub(super) fn value_of(id: RecordId, bytes: usize) -> String {
+    let mut value = format!("{} ", id.0);
+    while value.len() < bytes {
+        value.push(char::from(b'a' + (value.len() % 26) as u8));
+    }
+    value
+}
+
+/// The id that a value carries.
+pub(super) fn id_of(value: Option<&[u8]>) -> RecordId {
+    let text = value.and_then(|value| std::str::from_utf8(value).ok());
+    let id = text.and_then(|text| text.split_once(' ')).and_then(|(id, _)| id.parse().ok());
+    RecordId(id.expect("every value is one that the workload made"))
+}

@@ -1,0 +1,130 @@
+//! A producer of the workload.
+
+use ottla_client::{Client, ClientBuilder, Delivery, Producer, Record, SendError};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::super::history::{ClientEvent, Place, RecordId};
+use super::super::plan::ProducerPlan;
+use super::notebook::{Notebook, value_of};
+use crate::random::Random;
+
+/// Bits of an id that count one producer's records.
+const RECORD_BITS: u32 = 20;
+
+/// Sends all it has to, and ends when all of it is resolved.
+pub(super) async fn run(plan: ProducerPlan, builder: ClientBuilder, notebook: Notebook) {
+    let builder = builder.request_timeout(plan.request_timeout);
+    let client = connect(builder).await;
+    let producer = match build(&plan, &client) {
+        Ok(producer) => producer,
+        Err(error) => return notebook.trouble(format!("{}: {error}", plan.name)),
+    };
+    let nth: u64 = plan.name.rsplit('-').next().and_then(|nth| nth.parse().ok()).unwrap_or(0);
+    let mut random = Random(plan.seed);
+    let mut deliveries = JoinSet::new();
+    for number in 0..plan.records {
+        let id = RecordId((nth + 1) << RECORD_BITS | number);
+        let record = Drawn::draw(&mut random, &plan, &notebook, id);
+        notebook.note(ClientEvent::Sent { producer: plan.name.clone(), id, topic: record.topic.clone() });
+        match producer.enqueue(record.as_record()).await {
+            Ok(delivery) => _ = deliveries.spawn(resolve(plan.name.clone(), id, delivery, notebook.clone())),
+            Err(error) => give_up(&plan.name, id, &error, &notebook),
+        }
+        note_memory(&plan, &producer, &notebook);
+        if number % plan.burst == plan.burst - 1 {
+            sleep(plan.pause).await;
+        }
+    }
+    while deliveries.join_next().await.is_some() {}
+    note_memory(&plan, &producer, &notebook);
+    producer.close().await;
+}
+
+/// Tries until it works: bootstrap servers may be away.
+pub(super) async fn connect(builder: ClientBuilder) -> Client {
+    loop {
+        if let Ok(client) = builder.clone().connect().await {
+            return client;
+        }
+        sleep(std::time::Duration::from_millis(200)).await;
+    }
+}
+
+fn build(plan: &ProducerPlan, client: &Client) -> Result<Producer, ottla_client::ClientError> {
+    client
+        .producer()
+        .acks(plan.acks)
+        .enable_idempotence(plan.is_idempotent)
+        .linger(plan.linger)
+        .batch_size(plan.batch_size)
+        .buffer_memory(plan.buffer_memory)
+        .max_in_flight(plan.max_in_flight)
+        .compression(plan.compression)
+        .delivery_timeout(plan.delivery_timeout)
+        .build()
+}
+
+async fn resolve(producer: String, id: RecordId, delivery: Delivery, notebook: Notebook) {
+    match delivery.await {
+        Ok(written) => {
+            let place = Place { topic: written.topic.to_string(), partition: written.partition };
+            let offset = written.offset.unwrap_or(-1);
+            notebook.note(ClientEvent::Acknowledged { producer, id, place, offset });
+        }
+        Err(error) => give_up(&producer, id, &error, &notebook),
+    }
+}
+
+fn give_up(producer: &str, id: RecordId, error: &SendError, notebook: &Notebook) {
+    if !error.is_retriable() && !error.is_perhaps_written() {
+        notebook.trouble(format!("{producer}: record {} failed for good: {error:?}", id.0));
+    }
+    notebook.note(ClientEvent::Failed {
+        producer: producer.to_owned(),
+        id,
+        perhaps_written: error.is_perhaps_written(),
+        error: error.to_string(),
+    });
+}
+
+fn note_memory(plan: &ProducerPlan, producer: &Producer, notebook: &Notebook) {
+    notebook.note(ClientEvent::ProducerMemory {
+        producer: plan.name.clone(),
+        used_bytes: producer.buffered_bytes(),
+        limit_bytes: plan.buffer_memory,
+    });
+}
+
+/// A record to send.
+struct Drawn {
+    topic: String,
+    key: Option<String>,
+    partition: Option<i32>,
+    value: String,
+}
+
+impl Drawn {
+    fn draw(random: &mut Random, plan: &ProducerPlan, notebook: &Notebook, id: RecordId) -> Self {
+        let topics = notebook.topics();
+        let (topic, partitions) = &topics[random.below(topics.len())];
+        let (key, partition) = match random.below(3) {
+            0 => (None, None),
+            1 => (Some(format!("k{}", random.below(20))), None),
+            _ => (None, Some(random.below(*partitions as usize) as i32)),
+        };
+        let value = value_of(id, random.below(plan.most_value_bytes));
+        Self { topic: topic.clone(), key, partition, value }
+    }
+
+    fn as_record(&self) -> Record<'_> {
+        let mut record = Record::to(&self.topic).value(&self.value);
+        if let Some(key) = &self.key {
+            record = record.key(key);
+        }
+        match self.partition {
+            Some(partition) => record.partition(partition),
+            None => record,
+        }
+    }
+}
