@@ -10,6 +10,7 @@ mod codec;
 pub mod messages;
 pub mod mutations;
 pub mod primitives;
+pub mod scram;
 
 use serde_json::Value;
 
@@ -70,6 +71,7 @@ pub fn check(line: &Value) -> Verdict {
     let result = match kind_of(line) {
         Kind::Batches => batches::check(line),
         Kind::Primitives if primitives::handles(line) => primitives::check(line),
+        Kind::Primitives if scram::handles(line) => scram::check(line),
         Kind::Fixtures => messages::check_fixture(line),
         Kind::Mutations => mutations::check(line),
         Kind::Downgrade => messages::check_downgrade(line),

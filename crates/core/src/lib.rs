@@ -15,6 +15,7 @@
 //! | [`consumer`] | positions, fetches, resets, and what may be committed |
 //! | [`groups`] | membership of a group, and its offsets |
 //! | [`assignors`] | which member of a classic group reads what |
+//! | [`sasl`] | what is said to prove who the client is |
 //! | [`request`], [`time`], [`random`], [`backoff`] | what the machines share with their drivers |
 //!
 //! A machine at work, with made-up time:
@@ -60,5 +61,6 @@ pub mod producer;
 pub mod random;
 pub mod request;
 mod retry;
+pub mod sasl;
 mod state_table;
 pub mod time;

@@ -1,6 +1,33 @@
-//! Randomness that needs to be spread but not secret: backoff, sticky partitions, the first broker to ask.
+//! Randomness, handed in by the driver: [`Jitter`] where it must be spread (backoff, sticky partitions, the first broker
+//! to ask), [`Entropy`] where it must be secret (nonces).
 
-/// A seeded generator (SplitMix64). Secrets and ids come from the operating system instead, through the driver.
+use std::fmt;
+
+/// Random bytes that nobody can guess, from the operating system. For one use: they are neither cloned nor shown.
+pub struct Entropy([u8; Entropy::SIZE]);
+
+impl Entropy {
+    /// How many bytes there are.
+    pub const SIZE: usize = 32;
+
+    /// The operating system's bytes; a simulation gives its own.
+    pub const fn from_bytes(bytes: [u8; Self::SIZE]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    pub const fn into_bytes(self) -> [u8; Self::SIZE] {
+        self.0
+    }
+}
+
+impl fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Entropy")
+    }
+}
+
+/// A seeded generator (SplitMix64). Not for secrets.
 #[derive(Clone, Debug)]
 pub struct Jitter(u64);
 

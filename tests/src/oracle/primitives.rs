@@ -1,7 +1,7 @@
 //! Lines of the file `misc` about what messages and records are made of: murmur2, CRCs, variable-length
 //! integers, UUIDs and error codes.
 //!
-//! Not here: that file's lines about groups (`assignors`) and SCRAM.
+//! Not here: that file's lines about groups (`assignors`) and `scram`.
 
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::types::Uuid;

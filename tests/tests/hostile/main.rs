@@ -1,5 +1,5 @@
 //! Whatever bytes a peer sends, the protocol crate does not panic and keeps to its memory: messages, record batches,
-//! compressed data, headers, blobs, numbers, JSON.
+//! compressed data, headers, blobs, numbers, JSON. Nor does the core, while it authenticates.
 //!
 //! Inputs are random bytes and damaged bytes of Kafka's own. Memory is counted by the allocator, for each thread on
 //! its own. The run closes with a table of what was tried.
@@ -14,6 +14,7 @@ mod json;
 mod messages;
 mod records;
 mod report;
+mod sasl;
 
 use std::num::NonZero;
 use std::thread;
@@ -45,6 +46,7 @@ fn minutes() -> Duration {
 fn no_bytes_make_the_protocol_panic_or_take_more_memory_than_it_may() {
     let (began, minutes) = (Instant::now(), minutes());
     let (bodies, batches) = (&damage::Bodies::load(), &records::Batches::load());
+    let exchanges = &sasl::Exchanges::load();
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     let mut report = Report::default();
     let mut round = 0;
@@ -58,6 +60,7 @@ fn no_bytes_make_the_protocol_panic_or_take_more_memory_than_it_may() {
                 json::attack(share, bodies, &mut part);
                 records::attack(share, batches, &mut part);
                 blobs::attack(share, bodies, &mut part);
+                sasl::attack(share, exchanges, &mut part);
                 part
             };
             let parts: Vec<_> = (0..workers).map(|worker| scope.spawn(move || run(worker))).collect();
