@@ -54,9 +54,7 @@ struct Struct {
 
 impl Search {
     fn key(&mut self, f: &'static Field, value: impl FnOnce() -> String) {
-        if let Some(inner) = self.structs.last_mut()
-            && KEYS.contains(&f.name)
-        {
+        if let Some(inner) = self.structs.last_mut().filter(|_| KEYS.contains(&f.name)) {
             inner.keys.push((f.name, value()));
         }
     }
@@ -68,9 +66,7 @@ impl Visitor for Search {
     }
 
     fn int16(&mut self, f: &'static Field, x: i16) {
-        if let Some(inner) = self.structs.last_mut()
-            && f.name == "errorCode"
-        {
+        if let Some(inner) = self.structs.last_mut().filter(|_| f.name == "errorCode") {
             inner.code = ErrorCode(x);
         }
     }
