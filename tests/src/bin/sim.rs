@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use ottla_tests::sim::campaign::Campaign;
+use ottla_tests::sim::coverage;
 use ottla_tests::sim::plan::{Plan, Scenario};
 use ottla_tests::sim::world::run;
 
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
         Some(seed) => options.run_one(seed),
         None => {
             let tally = options.campaign.run();
-            println!("{tally}");
+            println!("\n{}\n{tally}", coverage::table());
             tally.failed > 0
         }
     };
