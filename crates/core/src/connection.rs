@@ -13,6 +13,7 @@
 //!
 //! Not here: the bytes' way ([`ottla-transport`](https://docs.rs/ottla-transport)), and which connection to use.
 
+mod error;
 mod outgoing;
 mod versions;
 
@@ -32,6 +33,7 @@ use crate::request::{RequestError, Token};
 use crate::state_table::StateTable;
 use crate::time::Instant;
 
+pub use error::{ConnectError, ConnectErrorKind};
 pub use outgoing::{Encodable, Outgoing};
 pub use versions::ApiVersions;
 

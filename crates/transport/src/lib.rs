@@ -38,8 +38,10 @@
 mod clock;
 mod connection;
 mod connector;
+mod credentials;
 mod write_queue;
 
 pub use clock::Clock;
 pub use connection::{Connection, Reply, SendOptions};
 pub use connector::{Connecting, Connector, Stream, TcpConnector};
+pub use credentials::{CredentialsProvider, FixedCredentials, Providing};
