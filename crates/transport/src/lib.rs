@@ -39,9 +39,22 @@ mod clock;
 mod connection;
 mod connector;
 mod credentials;
+#[cfg(feature = "http-connect")]
+mod http_connect;
+mod proxy;
+mod socks5;
+mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 mod write_queue;
 
 pub use clock::Clock;
 pub use connection::{Connection, Reply, SendOptions};
-pub use connector::{Connecting, Connector, Stream, TcpConnector};
+pub use connector::{Connecting, Connector, Stream};
 pub use credentials::{CredentialsProvider, FixedCredentials, Providing};
+#[cfg(feature = "http-connect")]
+pub use http_connect::HttpConnectConnector;
+pub use socks5::Socks5Connector;
+pub use tcp::TcpConnector;
+#[cfg(feature = "tls")]
+pub use tls::{TlsConfig, TlsConfigBuilder, TlsConnector, TlsProvider, TlsVersion};
