@@ -32,7 +32,7 @@ mod pem;
 mod provider;
 mod source;
 mod stream;
-#[cfg(test)]
+#[cfg(all(test, feature = "ring"))]
 mod tests;
 mod verifier;
 
