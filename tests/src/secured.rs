@@ -33,6 +33,8 @@ pub struct Door {
     pub tokens: Option<String>,
     /// Whether it wants a client certificate.
     pub wants_client_certificate: bool,
+    /// Whether its certificate, if it has one, is good.
+    pub is_good: bool,
 }
 
 /// PEM files.
@@ -131,6 +133,7 @@ impl Door {
             mechanisms: door["mechanisms"].as_array().into_iter().flatten().map(text_of).collect(),
             tokens: door["tokens"].as_str().map(str::to_owned),
             wants_client_certificate: door["client_certificate_required"] == true,
+            is_good: door["certificate"].as_str().is_none_or(|name| name == "broker"),
         }
     }
 }
