@@ -132,8 +132,16 @@ impl Cluster {
     /// Ends the connection of a request that has failed, after the delay of failures.
     pub(crate) fn end_later(&mut self, request: RequestId) {
         let Some(delay) = self.failure_of(request).map(|failure| failure.delay) else { return };
+        if delay.is_zero() {
+            return self.end(request);
+        }
         self.mark_answered(request);
         self.held_up.insert(request, Held::End, self.now.instant + delay);
+    }
+
+    fn end(&mut self, request: RequestId) {
+        let reason = self.failure_of(request).map(|failure| failure.reason.clone());
+        self.close(request.connection, reason.unwrap_or(CloseReason::Fault));
     }
 
     fn note_sent(&mut self, request: RequestId, reply: &Reply, bytes: usize) {
@@ -161,10 +169,7 @@ impl Cluster {
         while let Some((request, held)) = self.held_up.pop_due(self.now.instant) {
             match held {
                 Held::Response(reply) => self.send(request, reply),
-                Held::End => {
-                    let reason = self.failure_of(request).map(|failure| failure.reason.clone());
-                    self.close(request.connection, reason.unwrap_or(CloseReason::Fault));
-                }
+                Held::End => self.end(request),
                 Held::Request(mut call, api_key, body) => {
                     call.now = self.now;
                     api::dispatch(self, call, api_key, &body);
