@@ -12,11 +12,15 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 
 const NOW: i64 = START_MS / 1000;
-const REFUSED: &str = r#"{"status":"invalid_token"}"#;
 
 /// The key set and the token of RFC 7515, appendix A.2: RS256, issued by "joe", expired in 2011.
 const RFC_KEYS: &str = r#"{"keys":[{"kty":"RSA","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"}]}"#;
 const RFC_TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
+
+/// What the client is told of every bad token.
+fn refused() -> Result<String, String> {
+    Err(r#"{"status":"invalid_token"}"#.to_owned())
+}
 
 struct Signer(EcdsaKeyPair);
 
@@ -67,9 +71,9 @@ fn the_example_of_rfc_7515_is_good_until_it_expires() {
     let expiry_ms = 1_300_819_380_000;
     assert_eq!(log_in(&policy, expiry_ms - 1, RFC_TOKEN).as_deref(), Ok("joe"));
     assert_eq!(log_in(&policy, expiry_ms + 29_999, RFC_TOKEN).as_deref(), Ok("joe"), "clocks differ");
-    assert_eq!(log_in(&policy, expiry_ms + 30_000, RFC_TOKEN).unwrap_err(), REFUSED);
+    assert_eq!(log_in(&policy, expiry_ms + 30_000, RFC_TOKEN), refused());
     let damaged = RFC_TOKEN.replacen(".cC4h", ".cC5h", 1);
-    assert_eq!(log_in(&policy, expiry_ms - 1, &damaged).unwrap_err(), REFUSED);
+    assert_eq!(log_in(&policy, expiry_ms - 1, &damaged), refused());
 }
 
 #[test]
@@ -96,7 +100,7 @@ fn what_another_key_or_nobody_has_signed_is_refused() {
         signer.sign(header, &claims("i", "other")),
         format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), URL_SAFE_NO_PAD.encode(&good)),
     ] {
-        assert_eq!(log_in(&policy, START_MS, &bad).unwrap_err(), REFUSED, "{bad}");
+        assert_eq!(log_in(&policy, START_MS, &bad), refused(), "{bad}");
     }
 }
 
