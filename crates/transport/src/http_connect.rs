@@ -147,3 +147,6 @@ impl<C: Connector> Connector for HttpConnectConnector<C> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

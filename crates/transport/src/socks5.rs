@@ -229,3 +229,6 @@ impl Exchange<'_> {
         self.proxy.error(Kind::NotAProxy, "what it answers is not SOCKS5: check host and port")
     }
 }
+
+#[cfg(test)]
+mod tests;
