@@ -65,7 +65,10 @@ impl Config {
     pub fn client(&self) -> Result<ClientBuilder, ConfigError> {
         let values = &self.values;
         let Some(servers) = values.text("bootstrap.servers").filter(|servers| !servers.is_empty()) else {
-            return Err(ConfigError::new("bootstrap.servers", "missing: host:port of a broker, several by comma"));
+            return Err(ConfigError::new(
+                "bootstrap.servers",
+                "missing: host:port of a broker, several by comma",
+            ));
         };
         let builder = Client::builder(servers)
             .client_id(values.text("client.id").unwrap_or_default())
@@ -219,7 +222,9 @@ fn assignors(values: &Values) -> Result<Vec<Arc<dyn Assignor>>, ConfigError> {
                     "cooperative-sticky" | "CooperativeStickyAssignor" | "sticky" | "StickyAssignor" => {
                         "not supported yet, only range and roundrobin are"
                     }
-                    _ => "neither range nor roundrobin; a strategy of your own is given to ConsumerBuilder::assignors",
+                    _ => {
+                        "neither range nor roundrobin; a strategy of your own is given to ConsumerBuilder::assignors"
+                    }
                 };
                 let reason = format!("{reason}: {name}");
                 Err(match values.given(key) {

@@ -16,7 +16,7 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
     if days.is_none() && time.is_none() {
         return None;
     }
-    let (seconds, nanos) = time.unwrap_or_default();
+    let (seconds, nanos) = time.unwrap_or((Some(0), 0));
     let seconds = days.unwrap_or_default().checked_mul(86_400)?.checked_add(seconds?)?;
     Some(Duration::new(seconds, nanos))
 }
@@ -73,8 +73,22 @@ mod tests {
     #[test]
     fn what_is_no_duration_is_none() {
         for text in [
-            "", "P", "PT", "P1DT", "1H", "PT1", "PT-1H", "-PT1H", "P1Y", "P1H", "PT1M1H", "PT1HX", "PT.5S",
-            "PT0.0000000001S", "P99999999999999999999D", "P999999999999999999D",
+            "",
+            "P",
+            "PT",
+            "P1DT",
+            "1H",
+            "PT1",
+            "PT-1H",
+            "-PT1H",
+            "P1Y",
+            "P1H",
+            "PT1M1H",
+            "PT1HX",
+            "PT.5S",
+            "PT0.0000000001S",
+            "P99999999999999999999D",
+            "P999999999999999999D",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }

@@ -222,7 +222,8 @@ fn oauth_bearer(entry: LoginEntry) -> Result<LoginModule, String> {
 
 /// The claims of a token that nobody signed; `None` if there are no such options.
 fn unsecured(options: &mut Options) -> Result<Option<UnsecuredOptions>, String> {
-    let principal_claim = options.text("unsecuredLoginPrincipalClaimName").unwrap_or_else(|| "sub".to_owned());
+    let principal_claim =
+        options.text("unsecuredLoginPrincipalClaimName").unwrap_or_else(|| "sub".to_owned());
     let scope_claim = options.text("unsecuredLoginScopeClaimName").unwrap_or_else(|| "scope".to_owned());
     let lifetime = options.text("unsecuredLoginLifetimeSeconds");
     let mut claims = options.starting("unsecuredLoginStringClaim_");
@@ -245,11 +246,14 @@ fn unsecured(options: &mut Options) -> Result<Option<UnsecuredOptions>, String> 
     let mut unsecured = UnsecuredOptions::new(principal);
     unsecured.scope = take(&scope_claim);
     if let Some(seconds) = lifetime {
-        let seconds = seconds.trim().parse::<u32>().map_err(|_| "unsecuredLoginLifetimeSeconds is no number")?;
+        let seconds =
+            seconds.trim().parse::<u32>().map_err(|_| "unsecuredLoginLifetimeSeconds is no number")?;
         unsecured.lifetime = Duration::from_secs(seconds.into());
     }
     if !claims.is_empty() || !options.starting("unsecuredLoginNumberClaim_").is_empty() {
-        return Err("a token that nobody signed can have the principal and the scope as claims, no others".to_owned());
+        return Err(
+            "a token that nobody signed can have the principal and the scope as claims, no others".to_owned()
+        );
     }
     Ok(Some(unsecured))
 }

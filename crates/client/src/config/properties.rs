@@ -1,8 +1,9 @@
 //! Properties: names with values, as in Java's `.properties` files and in those of librdkafka's users.
 //!
 //! [`Properties::parse`] reads what `java.util.Properties` reads, character by character (the tests hold a table of texts
-//! that Java was asked about), with two differences: text is UTF-8, as every editor writes it, where Java takes
-//! ISO 8859-1; and a `\u` escape that is half of a character is an error.
+//! that Java was asked about), with three differences: text is UTF-8, as every editor writes it, where Java takes
+//! ISO 8859-1; a `\u` escape that is half of a character is an error; and a backslash alone in the last line is
+//! nothing, where Java makes an empty key of it.
 //!
 //! Not here: what a key means.
 
@@ -169,7 +170,9 @@ impl fmt::Display for Properties {
 
 impl fmt::Debug for Properties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.entries.iter().map(|(key, entry)| (key, shown(key, &entry.value)))).finish()
+        f.debug_map()
+            .entries(self.entries.iter().map(|(key, entry)| (key, shown(key, &entry.value))))
+            .finish()
     }
 }
 

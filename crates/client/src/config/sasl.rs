@@ -54,7 +54,10 @@ pub enum ScramHash {
 impl SaslSettings {
     pub(super) fn new(values: &Values) -> Result<Self, ConfigError> {
         let mechanism = values.text("sasl.mechanism").unwrap_or_default();
-        let module = values.given("sasl.jaas.config").map(|given| login_module(values, given, &mechanism)).transpose()?;
+        let module = values
+            .given("sasl.jaas.config")
+            .map(|given| login_module(values, given, &mechanism))
+            .transpose()?;
         match mechanism.as_str() {
             "PLAIN" => plain(values, module),
             "SCRAM-SHA-256" => scram(values, module, ScramHash::Sha256, &mechanism),
@@ -183,7 +186,8 @@ fn gssapi(values: &Values, module: Option<LoginModule>) -> Result<SaslSettings, 
     if options.keytab.is_some() && options.principal.is_none() {
         return Err(ConfigError::new("sasl.kerberos.principal", "missing beside sasl.kerberos.keytab"));
     }
-    let of_module = options.service_name.take().filter(|_| values.given("sasl.kerberos.service.name").is_none());
+    let of_module =
+        options.service_name.take().filter(|_| values.given("sasl.kerberos.service.name").is_none());
     let service_name = of_module.or_else(|| values.text("sasl.kerberos.service.name")).unwrap_or_default();
     Ok(SaslSettings::Gssapi { service_name, options })
 }

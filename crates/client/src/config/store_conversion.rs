@@ -40,7 +40,10 @@ impl StoreType {
             Self::Jks => format!("keytool -list -rfc -keystore {from} -storetype JKS > {to}"),
             Self::Pkcs12 => format!("openssl pkcs12 -in {from} -nokeys -out {to}"),
         };
-        self.told(&command, &format!("ssl.truststore.type=PEM and ssl.truststore.location={}", pem_path(path)))
+        self.told(
+            &command,
+            &format!("ssl.truststore.type=PEM and ssl.truststore.location={}", pem_path(path)),
+        )
     }
 
     /// For a private key with its certificates.
@@ -67,7 +70,9 @@ impl StoreType {
 /// Without its extension.
 fn stem(path: &str) -> &str {
     match path.rsplit_once('.') {
-        Some((stem, extension)) if !stem.is_empty() && !extension.contains('/') && !stem.ends_with('/') => stem,
+        Some((stem, extension)) if !stem.is_empty() && !extension.contains('/') && !stem.ends_with('/') => {
+            stem
+        }
         _ => path,
     }
 }
@@ -95,7 +100,8 @@ mod tests {
 
     #[test]
     fn a_store_is_known_by_its_type_or_else_by_its_name() {
-        let check = |type_name, path, expected| assert_eq!(StoreType::of(type_name, path), Ok(expected), "{path}");
+        let check =
+            |type_name, path, expected| assert_eq!(StoreType::of(type_name, path), Ok(expected), "{path}");
         check(Some("PEM"), "a.jks", None);
         check(Some("pem"), "a.p12", None);
         check(Some("jks"), "a.pem", Some(StoreType::Jks));
@@ -123,7 +129,12 @@ mod tests {
             "keytool -importkeystore -srckeystore k.jks -srcstoretype JKS -destkeystore k.p12 -deststoretype PKCS12 \
              && openssl pkcs12 -in k.p12 -nodes -out k.pem",
         );
-        check(Pkcs12, "my key's.p12", false, "openssl pkcs12 -in 'my key'\\''s.p12' -nodes -out 'my key'\\''s.pem'");
+        check(
+            Pkcs12,
+            "my key's.p12",
+            false,
+            "openssl pkcs12 -in 'my key'\\''s.p12' -nodes -out 'my key'\\''s.pem'",
+        );
         check(Pkcs12, "a.b/store", false, "openssl pkcs12 -in a.b/store -nodes -out a.b/store.pem");
     }
 }

@@ -67,12 +67,19 @@ pub enum TlsVersion {
 impl TlsSettings {
     pub(super) fn new(values: &Values) -> Result<Self, ConfigError> {
         let (min_version, max_version) = versions(values)?;
-        Ok(Self { roots: roots(values)?, identity: identity(values)?, verification: verification(values), min_version, max_version })
+        Ok(Self {
+            roots: roots(values)?,
+            identity: identity(values)?,
+            verification: verification(values),
+            min_version,
+            max_version,
+        })
     }
 }
 
 fn roots(values: &Values) -> Result<Option<Pem>, ConfigError> {
-    let (file, inline) = (values.given("ssl.truststore.location"), values.given("ssl.truststore.certificates"));
+    let (file, inline) =
+        (values.given("ssl.truststore.location"), values.given("ssl.truststore.certificates"));
     match (file, inline) {
         (Some(file), Some(inline)) => Err(both(file, inline)),
         (Some(file), None) => {
@@ -135,7 +142,9 @@ fn versions(values: &Values) -> Result<(TlsVersion, TlsVersion), ConfigError> {
         })
         .collect();
     let (min, max) = (known.iter().min(), known.iter().max());
-    if let Some(other) = listed.iter().find(|name| !OLD.contains(&name.as_str()) && !NOW.contains(&name.as_str())) {
+    if let Some(other) =
+        listed.iter().find(|name| !OLD.contains(&name.as_str()) && !NOW.contains(&name.as_str()))
+    {
         return Err(error(values, key, format!("knows TLSv1.2 and TLSv1.3: {other}")));
     }
     match (min, max) {

@@ -104,7 +104,10 @@ const HANDLER: &str = "sasl.login.callback.handler.class";
 const PACKAGE: &str = "org.apache.kafka.common.security.oauthbearer.";
 
 /// What the keys and the login module's options say together.
-pub(super) fn settings(values: &Values, options: OAuthBearerOptions) -> Result<OAuthBearerSettings, ConfigError> {
+pub(super) fn settings(
+    values: &Values,
+    options: OAuthBearerOptions,
+) -> Result<OAuthBearerSettings, ConfigError> {
     let is_unsecured_handler = handler_is_unsecured(values)?;
     let retriever = retriever(values)?;
     let mut extensions = options.extensions.clone();
@@ -161,15 +164,21 @@ fn retriever(values: &Values) -> Result<Retriever, ConfigError> {
     }
 }
 
-fn fetched(values: &Values, options: OAuthBearerOptions, retriever: Retriever) -> Result<TokenSource, ConfigError> {
+fn fetched(
+    values: &Values,
+    options: OAuthBearerOptions,
+    retriever: Retriever,
+) -> Result<TokenSource, ConfigError> {
     let Some(endpoint) = values.given(ENDPOINT) else {
-        let reason = "missing: OAUTHBEARER fetches its tokens there (`file:` and a path reads one from a file)";
+        let reason =
+            "missing: OAUTHBEARER fetches its tokens there (`file:` and a path reads one from a file)";
         return Err(ConfigError::new(ENDPOINT, reason));
     };
     let url = values.text(ENDPOINT).unwrap_or_default();
     if let Some(path) = url.strip_prefix("file:") {
         // `file:/path`, `file:///path` and `file://localhost/path` are the same.
-        let path = path.strip_prefix("//").map_or(path, |rest| rest.strip_prefix("localhost").unwrap_or(rest));
+        let path =
+            path.strip_prefix("//").map_or(path, |rest| rest.strip_prefix("localhost").unwrap_or(rest));
         return Ok(TokenSource::File(path.into()));
     }
     if retriever == Retriever::File {
@@ -195,7 +204,10 @@ fn fetched(values: &Values, options: OAuthBearerOptions, retriever: Retriever) -
     let missing = |key| ConfigError::new(key, format!("missing: a token of {url} is given for it"));
     Ok(TokenSource::ClientCredentials {
         client_id: options.client_id.or_else(|| values.text(ID)).ok_or_else(|| missing(ID))?,
-        client_secret: options.client_secret.or_else(|| values.password(SECRET)).ok_or_else(|| missing(SECRET))?,
+        client_secret: options
+            .client_secret
+            .or_else(|| values.password(SECRET))
+            .ok_or_else(|| missing(SECRET))?,
         urlencode_header: values.boolean("sasl.oauthbearer.header.urlencode"),
         token_endpoint: url,
         scope,
@@ -207,7 +219,8 @@ fn assertion(values: &Values) -> Result<AssertionSource, ConfigError> {
     if let Some(path) = named("file") {
         return Ok(AssertionSource::File(path.into()));
     }
-    let key = match (named("private.key.file"), values.password("sasl.oauthbearer.assertion.private.key.pem")) {
+    let key = match (named("private.key.file"), values.password("sasl.oauthbearer.assertion.private.key.pem"))
+    {
         (Some(path), None) => AssertionKey::File(path.into()),
         (None, Some(pem)) => AssertionKey::Inline(pem),
         (Some(_), Some(_)) => {
@@ -268,13 +281,16 @@ fn librdkafka_unsecured(
             Some(("principal", value)) if !value.is_empty() => unsecured = Some(UnsecuredOptions::new(value)),
             Some(("scope", value)) => scope = Some(value.replace(',', " ")),
             Some(("lifeSeconds", value)) => {
-                let seconds = value.parse::<u32>().map_err(|_| given.error("lifeSeconds must be a number"))?;
+                let seconds =
+                    value.parse::<u32>().map_err(|_| given.error("lifeSeconds must be a number"))?;
                 lifetime = Some(Duration::from_secs(seconds.into()));
             }
             Some((name, value)) if name.starts_with("extension_") => {
                 extensions.push((name["extension_".len()..].to_owned(), value.to_owned()));
             }
-            _ => return Err(given.error("knows principal=, scope=, lifeSeconds= and extension_…=, by blanks")),
+            _ => {
+                return Err(given.error("knows principal=, scope=, lifeSeconds= and extension_…=, by blanks"));
+            }
         }
     }
     let mut unsecured = unsecured.ok_or_else(|| given.error("needs principal=…"))?;

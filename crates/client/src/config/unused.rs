@@ -115,7 +115,10 @@ fn of_no_use(name: &str, values: &Values) -> Option<String> {
         "queue.buffering.max.kbytes" => {
             values.given("buffer.memory").map(|given| format!("{} is given", given.name))
         }
-        "group.instance.id" | "auto.commit.interval.ms" | "session.timeout.ms" | "heartbeat.interval.ms"
+        "group.instance.id"
+        | "auto.commit.interval.ms"
+        | "session.timeout.ms"
+        | "heartbeat.interval.ms"
         | "partition.assignment.strategy"
             if values.given("group.id").is_none() =>
         {

@@ -101,7 +101,9 @@ fn offset_reset(text: &str) -> Result<OffsetResetPolicy, String> {
     }
     match text.strip_prefix(BY_DURATION).map(duration::parse) {
         Some(Some(age)) => Ok(OffsetResetPolicy::ByDuration(age)),
-        Some(None) => Err("needs an iso 8601 duration, as in by_duration:P1DT12H or by_duration:PT30M".to_owned()),
+        Some(None) => {
+            Err("needs an iso 8601 duration, as in by_duration:P1DT12H or by_duration:PT30M".to_owned())
+        }
         None => Err("must be latest, earliest, none or by_duration:PnDTnHnMn.nS".to_owned()),
     }
 }

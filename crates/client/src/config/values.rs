@@ -68,7 +68,8 @@ impl Values {
             let value = value::parse(key, &entry.value)
                 .map_err(|reason| ConfigError::new(name.to_owned(), reason).at_line(entry.line))?;
             let text = entry.value.trim().to_owned();
-            let given = Given { key, name: name.to_owned(), line: entry.line, value, text, order: entry.order };
+            let given =
+                Given { key, name: name.to_owned(), line: entry.line, value, text, order: entry.order };
             match values.given.get_mut(key.name()) {
                 Some(other) if other.order > given.order => values.replaced.push(given),
                 Some(other) => values.replaced.push(std::mem::replace(other, given)),
@@ -154,11 +155,18 @@ impl Values {
 fn unknown(name: &str) -> ConfigError {
     let reason = match suggestion::nearest(name, keys::names()) {
         Some(known) => format!("unknown key, did you mean {known}?"),
-        None if matches!(name, "username" | "password" | "required" | "clientId" | "clientSecret" | "scope") => {
-            "unknown key; if it is a part of sasl.jaas.config, the line before needs a backslash at its end".to_owned()
+        None if matches!(
+            name,
+            "username" | "password" | "required" | "clientId" | "clientSecret" | "scope"
+        ) =>
+        {
+            "unknown key; if it is a part of sasl.jaas.config, the line before needs a backslash at its end"
+                .to_owned()
         }
-        None => "unknown key, neither of Java's clients nor of librdkafka: take out what is the application's own"
-            .to_owned(),
+        None => {
+            "unknown key, neither of Java's clients nor of librdkafka: take out what is the application's own"
+                .to_owned()
+        }
     };
     ConfigError::new(name.to_owned(), reason)
 }

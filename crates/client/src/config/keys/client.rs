@@ -38,8 +38,7 @@ pub(super) const KEYS: &[Key] = &[
         .not_yet("the system chooses the size of socket buffers"),
     Key::new("client.dns.lookup", CLIENT, Kind::Choice(DNS_LOOKUPS), Some("use_all_dns_ips"))
         .only(&["use_all_dns_ips"], "every address of a name is tried"),
-    Key::new("client.rack", CLIENT, Kind::Text, Some(""))
-        .not_yet("partitions are read from their leaders"),
+    Key::new("client.rack", CLIENT, Kind::Text, Some("")).not_yet("partitions are read from their leaders"),
     Key::new("metadata.max.idle.ms", CLIENT, Kind::Millis(5000, i64::MAX), None)
         .without_effect("topics stay known as long as the client lives"),
     Key::new("metadata.recovery.strategy", CLIENT, Kind::ChoiceAnyCase(&["REBOOTSTRAP", "NONE"]), None)
@@ -48,8 +47,7 @@ pub(super) const KEYS: &[Key] = &[
         .not_yet("bootstrap.servers are tried again when no known broker answers"),
     Key::new("enable.metrics.push", CLIENT, Kind::Boolean, Some("false"))
         .not_yet("no metrics are pushed to the brokers (KIP-714)"),
-    Key::new("metric.reporters", CLIENT, Kind::List, None)
-        .jvm_only("names Java classes that report metrics"),
+    Key::new("metric.reporters", CLIENT, Kind::List, None).jvm_only("names Java classes that report metrics"),
     Key::new("metrics.recording.level", CLIENT, Kind::Choice(&["INFO", "DEBUG", "TRACE"]), None)
         .without_effect(NO_METRICS_YET),
     Key::new("metrics.num.samples", CLIENT, Kind::Integer(1, MAX_INT), None).jvm_only(METRIC_WINDOW),
@@ -60,8 +58,7 @@ pub(super) const KEYS: &[Key] = &[
         .jvm_only("names Java classes: do what they do around send and next_batch"),
     Key::new("config.providers", CLIENT, Kind::List, Some(""))
         .only(&[""], "values are taken as they are: resolve what they refer to before"),
-    Key::new("security.providers", CLIENT, Kind::Text, None)
-        .jvm_only("names Java classes of cryptography"),
+    Key::new("security.providers", CLIENT, Kind::Text, None).jvm_only("names Java classes of cryptography"),
     Key::new("bootstrap.controllers", ADMIN, Kind::List, Some(""))
         .only(&[""], "controllers are not connected to yet: give brokers as bootstrap.servers"),
     Key::new("retries", &[super::Role::Producer, super::Role::Admin], INT, None)

@@ -22,10 +22,10 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("fetch.min.bytes", CONSUMER, INT, Some("1")),
     Key::new("fetch.max.wait.ms", CONSUMER, MILLIS_INT, Some("500")).alias(&["fetch.wait.max.ms"]),
     Key::new("fetch.max.bytes", CONSUMER, INT, Some("52428800")),
-    Key::new("max.partition.fetch.bytes", CONSUMER, INT, Some("1048576"))
-        .alias(&["fetch.message.max.bytes"]),
-    Key::new("queued.max.messages.kbytes", CONSUMER, Kind::Kibibytes(1, 2_097_151), Some("32768"))
-        .note("librdkafka's, where it is 65536: `ConsumerBuilder::fetch_memory`, the most that is fetched ahead"),
+    Key::new("max.partition.fetch.bytes", CONSUMER, INT, Some("1048576")).alias(&["fetch.message.max.bytes"]),
+    Key::new("queued.max.messages.kbytes", CONSUMER, Kind::Kibibytes(1, 2_097_151), Some("32768")).note(
+        "librdkafka's, where it is 65536: `ConsumerBuilder::fetch_memory`, the most that is fetched ahead",
+    ),
     Key::new("group.protocol", CONSUMER, Kind::ChoiceAnyCase(&["CLASSIC", "CONSUMER"]), Some("CLASSIC"))
         .only(&["CLASSIC"], "the protocol of KIP-848 is not supported yet"),
     Key::new("group.remote.assignor", CONSUMER, Kind::Text, None)

@@ -6,12 +6,8 @@ use super::{INT, MAX_INT, MILLIS, MILLIS_INT, PRODUCER};
 const BYTES: &str = "keys and values are bytes: serialize them before `Record::key` and `Record::value`";
 const NO_TRANSACTIONS: &str = "there are no transactions yet";
 /// Java's default, under its names and librdkafka's.
-const JAVA_PARTITIONERS: &[&str] = &[
-    "",
-    "null",
-    "murmur2_random",
-    "org.apache.kafka.clients.producer.internals.DefaultPartitioner",
-];
+const JAVA_PARTITIONERS: &[&str] =
+    &["", "null", "murmur2_random", "org.apache.kafka.clients.producer.internals.DefaultPartitioner"];
 
 pub(super) const KEYS: &[Key] = &[
     Key::new("acks", PRODUCER, Kind::Choice(&["all", "-1", "0", "1"]), Some("all"))

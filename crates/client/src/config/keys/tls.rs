@@ -7,9 +7,9 @@ const JAVA_CRYPTO: &str = "chooses a part of Java's cryptography";
 const OPENSSL: &str = "OpenSSL is not used";
 
 pub(super) const KEYS: &[Key] = &[
-    Key::new("ssl.truststore.location", CLIENT, Kind::NonEmptyText, None)
-        .alias(&["ssl.ca.location"])
-        .note("a file of PEM certificates; without it and `ssl.truststore.certificates`, the usual authorities"),
+    Key::new("ssl.truststore.location", CLIENT, Kind::NonEmptyText, None).alias(&["ssl.ca.location"]).note(
+        "a file of PEM certificates; without it and `ssl.truststore.certificates`, the usual authorities",
+    ),
     Key::new("ssl.truststore.certificates", CLIENT, Kind::NonEmptyText, None)
         .alias(&["ssl.ca.pem"])
         .secret()
@@ -39,8 +39,13 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("ssl.keystore.password", CLIENT, Kind::Text, None)
         .secret()
         .jvm_only("a PEM file has no password of its own: ssl.key.password is that of the key"),
-    Key::new("ssl.endpoint.identification.algorithm", CLIENT, Kind::ChoiceAnyCase(&["https", "none", ""]), Some("https"))
-        .note("empty or `none`: the broker's host name is not compared with its certificate"),
+    Key::new(
+        "ssl.endpoint.identification.algorithm",
+        CLIENT,
+        Kind::ChoiceAnyCase(&["https", "none", ""]),
+        Some("https"),
+    )
+    .note("empty or `none`: the broker's host name is not compared with its certificate"),
     Key::new("enable.ssl.certificate.verification", CLIENT, Kind::Boolean, Some("true"))
         .note("librdkafka's; `false` trusts any broker, and so anybody between"),
     Key::new("ssl.enabled.protocols", CLIENT, Kind::List, Some("TLSv1.2,TLSv1.3"))

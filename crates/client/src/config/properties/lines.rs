@@ -106,7 +106,8 @@ pub(super) fn unescape(text: &str) -> Result<String, &'static str> {
     Ok(plain)
 }
 
-const HALF: &str = "a \\u escape is half of a character: both halves must stand together, as in \\ud83d\\ude00";
+const HALF: &str =
+    "a \\u escape is half of a character: both halves must stand together, as in \\ud83d\\ude00";
 
 fn simple(escaped: char) -> char {
     match escaped {
