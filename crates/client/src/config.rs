@@ -46,6 +46,8 @@ mod properties;
 #[cfg(feature = "properties")]
 mod sasl;
 #[cfg(feature = "properties")]
+mod secured;
+#[cfg(feature = "properties")]
 mod security;
 #[cfg(feature = "properties")]
 mod store_conversion;
@@ -75,6 +77,8 @@ pub use self::{
     sasl::{SaslSettings, ScramHash},
     security::SecuritySettings,
     tls::{Pem, TlsIdentity, TlsSettings, TlsVersion, Verification},
-    token_source::{AssertionClaims, AssertionKey, AssertionSource, OAuthBearerSettings, TokenSource},
+    token_source::{
+        AssertionClaims, AssertionKey, AssertionSource, OAuthBearerSettings, TokenRefresh, TokenSource,
+    },
     unused::Unused,
 };

@@ -10,6 +10,7 @@ use ottla_protocol::compression::{Compression, CompressionLevel};
 use super::error::ConfigError;
 use super::key::Role;
 use super::properties::Properties;
+use super::secured;
 use super::security::SecuritySettings;
 use super::unused::{self, Unused};
 use super::value::Value;
@@ -61,7 +62,7 @@ impl Config {
     /// A client.
     ///
     /// # Errors
-    /// No `bootstrap.servers`.
+    /// No `bootstrap.servers`; security settings that are understood and not possible here.
     pub fn client(&self) -> Result<ClientBuilder, ConfigError> {
         let values = &self.values;
         let Some(servers) = values.text("bootstrap.servers").filter(|servers| !servers.is_empty()) else {
@@ -72,13 +73,14 @@ impl Config {
         };
         let builder = Client::builder(servers)
             .client_id(values.text("client.id").unwrap_or_default())
+            .authentication_timeout(values.duration("authentication.timeout.ms"))
             .connection_timeout(values.duration("socket.connection.setup.timeout.ms"))
             .request_timeout(values.duration("request.timeout.ms"))
             .default_api_timeout(values.duration("default.api.timeout.ms"))
             .metadata_max_age(values.duration("metadata.max.age.ms"))
             .retry_backoff(values.duration("retry.backoff.ms"), values.duration("retry.backoff.max.ms"))
             .allow_auto_create_topics(values.boolean("allow.auto.create.topics"));
-        Ok(builder)
+        secured::secure(builder, &self.security)
     }
 
     /// A producer.

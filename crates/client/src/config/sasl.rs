@@ -10,7 +10,7 @@ use super::token_source::{self, OAuthBearerSettings};
 use super::values::{Given, Values};
 
 /// How the client proves who it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum SaslSettings {
     /// PLAIN.

@@ -6,7 +6,7 @@ use super::tls::TlsSettings;
 use super::values::Values;
 
 /// How connections are secured.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SecuritySettings {
     /// Encryption: with `SSL` and `SASL_SSL`.

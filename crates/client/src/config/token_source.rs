@@ -10,13 +10,51 @@ use super::sasl::not_beside_jaas;
 use super::values::Values;
 
 /// Tokens, and what goes with them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct OAuthBearerSettings {
     /// Where tokens come from.
     pub source: TokenSource,
     /// Extensions (KIP-342), by name.
     pub extensions: Vec<(String, String)>,
+    /// When another one is fetched.
+    pub refresh: TokenRefresh,
+}
+
+/// When another token is fetched: `sasl.login.refresh.*` and `sasl.login.retry.*`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TokenRefresh {
+    /// The part of a token's life after which another one is fetched.
+    pub window_factor: f64,
+    /// How far that is spread at random.
+    pub window_jitter: f64,
+    /// But not sooner than this after the last one.
+    pub min_period: Duration,
+    /// And not later than this before its end.
+    pub buffer: Duration,
+    /// How long to wait after a failure.
+    pub retry_backoff: Duration,
+    /// And at most, after many.
+    pub retry_backoff_max: Duration,
+}
+
+impl TokenRefresh {
+    fn new(values: &Values) -> Self {
+        Self {
+            window_factor: values.decimal("sasl.login.refresh.window.factor"),
+            window_jitter: values.decimal("sasl.login.refresh.window.jitter"),
+            min_period: seconds(values, "sasl.login.refresh.min.period.seconds"),
+            buffer: seconds(values, "sasl.login.refresh.buffer.seconds"),
+            retry_backoff: values.duration("sasl.login.retry.backoff.ms"),
+            retry_backoff_max: values.duration("sasl.login.retry.backoff.max.ms"),
+        }
+    }
+}
+
+fn seconds(values: &Values, name: &str) -> Duration {
+    let seconds = values.integer(name).unwrap_or_default();
+    Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
 }
 
 /// Where tokens come from.
@@ -124,7 +162,7 @@ pub(super) fn settings(
     } else {
         fetched(values, options, retriever)?
     };
-    Ok(OAuthBearerSettings { source, extensions })
+    Ok(OAuthBearerSettings { source, extensions, refresh: TokenRefresh::new(values) })
 }
 
 /// Java's classes of `sasl.login.callback.handler.class`.
@@ -233,10 +271,6 @@ fn assertion(values: &Values) -> Result<AssertionSource, ConfigError> {
             return Err(ConfigError::new("sasl.oauthbearer.assertion.private.key.file", reason));
         }
     };
-    let seconds = |name: &str| {
-        let seconds = values.integer(&format!("sasl.oauthbearer.assertion.claim.{name}")).unwrap_or_default();
-        Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
-    };
     Ok(AssertionSource::Signed(AssertionClaims {
         key,
         key_password: values.password("sasl.oauthbearer.assertion.private.key.passphrase"),
@@ -245,8 +279,8 @@ fn assertion(values: &Values) -> Result<AssertionSource, ConfigError> {
         issuer: named("claim.iss"),
         subject: named("claim.sub"),
         audience: named("claim.aud"),
-        lifetime: seconds("exp.seconds"),
-        not_before: seconds("nbf.seconds"),
+        lifetime: seconds(values, "sasl.oauthbearer.assertion.claim.exp.seconds"),
+        not_before: seconds(values, "sasl.oauthbearer.assertion.claim.nbf.seconds"),
         has_id: values.boolean("sasl.oauthbearer.assertion.claim.jti.include"),
     }))
 }

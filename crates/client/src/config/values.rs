@@ -146,6 +146,13 @@ impl Values {
         }
     }
 
+    pub(super) fn decimal(&self, name: &str) -> f64 {
+        match self.value(name) {
+            Some(Value::Decimal(number)) => number,
+            _ => 0.0,
+        }
+    }
+
     /// The size of a key that has a default. What is too large to hold is too large for builders too.
     pub(super) fn size(&self, name: &str) -> usize {
         usize::try_from(self.integer(name).unwrap_or_default()).unwrap_or(usize::MAX)

@@ -16,6 +16,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("request.timeout.ms", CLIENT, MILLIS_INT, Some("30000")).alias(&["socket.timeout.ms"]),
     Key::new("default.api.timeout.ms", CLIENT, MILLIS_INT, Some("60000")),
     Key::new("socket.connection.setup.timeout.ms", CLIENT, MILLIS, Some("10000")),
+    Key::new("authentication.timeout.ms", CLIENT, MILLIS, Some("10000"))
+        .note("KafkaJS's `authenticationTimeout`: getting credentials and proving them"),
     Key::new("retry.backoff.ms", CLIENT, MILLIS, Some("100")),
     Key::new("retry.backoff.max.ms", CLIENT, MILLIS, Some("1000")),
     Key::new("metadata.max.age.ms", CLIENT, MILLIS, Some("300000"))
@@ -64,8 +66,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("retries", &[super::Role::Producer, super::Role::Admin], INT, None)
         .alias(&["message.send.max.retries"])
         .without_effect(
-            "attempts go on until delivery.timeout.ms or default.api.timeout.ms; 0 is refused, except where \
-             idempotence is off and acks is 0",
+            "attempts go on until delivery.timeout.ms or default.api.timeout.ms is over; 0 is refused for producers",
         ),
 ];
 

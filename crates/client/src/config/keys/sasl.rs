@@ -5,7 +5,6 @@ use super::{CLIENT, MAX_INT, MILLIS, MILLIS_INT};
 
 const KINIT: &str = "tickets are not renewed by a command: have a keytab, or renew them outside";
 const BROKER_SIDE: &str = "tokens are checked by the broker";
-const REFRESH: &str = "a token is fetched again in time for its expiry";
 const ANY: Kind = Kind::Integer(i64::MIN, i64::MAX);
 
 pub(super) const KEYS: &[Key] = &[
@@ -47,7 +46,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("sasl.login.callback.handler.class", CLIENT, Kind::Class, None)
         .note("Kafka's own two: `OAuthBearerLoginCallbackHandler` and `OAuthBearerUnsecuredLoginCallbackHandler`"),
     Key::new("sasl.oauthbearer.method", CLIENT, Kind::Choice(&["default", "oidc"]), Some("default"))
-        .note("librdkafka's: `oidc` fetches tokens"),
+        .without_effect("whether tokens are fetched shows in the other keys"),
     Key::new("sasl.oauthbearer.grant.type", CLIENT, Kind::Choice(&["client_credentials", JWT_BEARER]), Some("client_credentials"))
         .note("librdkafka's"),
     Key::new("enable.sasl.oauthbearer.unsecure.jwt", CLIENT, Kind::Boolean, Some("false"))
@@ -71,12 +70,13 @@ pub(super) const KEYS: &[Key] = &[
         .only(&[""], "names a Java class: give credentials by sasl.jaas.config"),
     Key::new("sasl.login.connect.timeout.ms", CLIENT, MILLIS_INT, None).not_yet("fetching a token has one limit of its own"),
     Key::new("sasl.login.read.timeout.ms", CLIENT, MILLIS_INT, None).not_yet("fetching a token has one limit of its own"),
-    Key::new("sasl.login.retry.backoff.ms", CLIENT, MILLIS, None).not_yet("fetching a token is tried again as retry.backoff.ms says"),
-    Key::new("sasl.login.retry.backoff.max.ms", CLIENT, MILLIS, None).not_yet("fetching a token is tried again as retry.backoff.max.ms says"),
-    Key::new("sasl.login.refresh.window.factor", CLIENT, Kind::Decimal(0.5, 1.0), None).not_yet(REFRESH),
-    Key::new("sasl.login.refresh.window.jitter", CLIENT, Kind::Decimal(0.0, 0.25), None).not_yet(REFRESH),
-    Key::new("sasl.login.refresh.min.period.seconds", CLIENT, Kind::Integer(0, 900), None).not_yet(REFRESH),
-    Key::new("sasl.login.refresh.buffer.seconds", CLIENT, Kind::Integer(0, 3600), None).not_yet(REFRESH),
+    Key::new("sasl.login.retry.backoff.ms", CLIENT, MILLIS, Some("100")),
+    Key::new("sasl.login.retry.backoff.max.ms", CLIENT, MILLIS, Some("10000")),
+    Key::new("sasl.login.refresh.window.factor", CLIENT, Kind::Decimal(0.5, 1.0), Some("0.8"))
+        .note("the part of a token's life after which a new one is fetched"),
+    Key::new("sasl.login.refresh.window.jitter", CLIENT, Kind::Decimal(0.0, 0.25), Some("0.05")),
+    Key::new("sasl.login.refresh.min.period.seconds", CLIENT, Kind::Integer(0, 900), Some("60")),
+    Key::new("sasl.login.refresh.buffer.seconds", CLIENT, Kind::Integer(0, 3600), Some("300")),
     // What a broker needs, in Java's list for clients all the same
     Key::new("sasl.oauthbearer.jwt.validator.class", CLIENT, Kind::Class, None).jvm_only(BROKER_SIDE),
     Key::new("sasl.oauthbearer.clock.skew.seconds", CLIENT, Kind::Integer(0, MAX_INT), None).without_effect(BROKER_SIDE),
