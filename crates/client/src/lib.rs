@@ -35,7 +35,7 @@ mod error;
 mod producer;
 mod record;
 
-pub use client::{Client, ClientBuilder};
+pub use client::{Client, ClientBuilder, Destination};
 pub use config::error::ConfigError;
 pub use consumer::{
     Batch, Consumer, ConsumerBuilder, ConsumerError, ConsumerRecord, ConsumerRecords, Message,
