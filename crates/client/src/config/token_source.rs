@@ -146,13 +146,14 @@ pub(super) fn settings(
     values: &Values,
     options: OAuthBearerOptions,
 ) -> Result<OAuthBearerSettings, ConfigError> {
-    let is_unsecured_handler = handler_is_unsecured(values)?;
+    let by_handler = handler_is_unsecured(values)?;
     let retriever = retriever(values)?;
     let mut extensions = options.extensions.clone();
     extensions.extend(listed_extensions(values)?);
-    let is_unsecured = options.unsecured.is_some()
-        || is_unsecured_handler
-        || values.boolean("enable.sasl.oauthbearer.unsecure.jwt") && values.given(ENDPOINT).is_none();
+    let is_unsecured = by_handler.unwrap_or_else(|| {
+        let by_flag = values.boolean("enable.sasl.oauthbearer.unsecure.jwt");
+        options.unsecured.is_some() || (by_flag && values.given(ENDPOINT).is_none())
+    });
     let source = if is_unsecured {
         let unsecured = match options.unsecured {
             Some(unsecured) => unsecured,
@@ -166,13 +167,13 @@ pub(super) fn settings(
 }
 
 /// Java's classes of `sasl.login.callback.handler.class`.
-fn handler_is_unsecured(values: &Values) -> Result<bool, ConfigError> {
-    let Some(given) = values.given(HANDLER) else { return Ok(false) };
+fn handler_is_unsecured(values: &Values) -> Result<Option<bool>, ConfigError> {
+    let Some(given) = values.given(HANDLER) else { return Ok(None) };
     let class = values.text(HANDLER).unwrap_or_default();
     let of_kafka = class.strip_prefix(PACKAGE).unwrap_or_default();
     match of_kafka.rsplit('.').next().unwrap_or_default() {
-        "OAuthBearerLoginCallbackHandler" => Ok(false),
-        "OAuthBearerUnsecuredLoginCallbackHandler" => Ok(true),
+        "OAuthBearerLoginCallbackHandler" => Ok(Some(false)),
+        "OAuthBearerUnsecuredLoginCallbackHandler" => Ok(Some(true)),
         _ => Err(given.error(format!(
             "names a Java class that is not Kafka's: set {ENDPOINT}, or give the client a mechanism of your own: {class}"
         ))),
@@ -190,7 +191,11 @@ enum Retriever {
 
 fn retriever(values: &Values) -> Result<Retriever, ConfigError> {
     let grant = values.text("sasl.oauthbearer.grant.type").unwrap_or_default();
-    let by_grant = if grant == "client_credentials" { Retriever::Unsaid } else { Retriever::JwtBearer };
+    let by_grant = match (grant.as_str(), values.given("sasl.oauthbearer.grant.type")) {
+        ("client_credentials", Some(_)) => Retriever::ClientCredentials,
+        ("client_credentials", None) => Retriever::Unsaid,
+        _ => Retriever::JwtBearer,
+    };
     let Some(given) = values.given(RETRIEVER) else { return Ok(by_grant) };
     let class = values.text(RETRIEVER).unwrap_or_default();
     match class.strip_prefix(PACKAGE).unwrap_or_default() {

@@ -20,8 +20,9 @@ pub(super) const KEYS: &[Key] = &[
         .alias(&["queue.buffering.max.ms"])
         .note("Java and librdkafka: 5"),
     Key::new("buffer.memory", PRODUCER, Kind::Integer(0, i64::MAX), Some("33554432")),
-    Key::new("queue.buffering.max.kbytes", PRODUCER, Kind::Kibibytes(1, MAX_INT / 1024), None)
-        .note("librdkafka's `buffer.memory`, which holds if both are given"),
+    Key::new("queue.buffering.max.kbytes", PRODUCER, Kind::Kibibytes(1, MAX_INT / 1024), None).note(
+        "librdkafka's name for `buffer.memory`, in another unit; `buffer.memory` holds if both are given",
+    ),
     Key::new("max.request.size", PRODUCER, INT, Some("1048576")).alias(&["message.max.bytes"]),
     Key::new("max.in.flight.requests.per.connection", PRODUCER, Kind::Integer(1, MAX_INT), Some("5"))
         .alias(&["max.in.flight"])
