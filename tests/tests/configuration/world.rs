@@ -11,6 +11,7 @@ use ottla_tests::memory_network::MemoryNetwork;
 #[derive(Debug, PartialEq)]
 pub struct Outcome {
     pub security: SecuritySettings,
+    pub connector: String,
     pub client: Result<String, String>,
     pub producer: Result<String, String>,
     pub consumer: Result<String, String>,
@@ -30,6 +31,7 @@ pub fn outcome(client: &Client, lines: &[(String, String)]) -> Result<Outcome, S
     let config = Config::new(&properties).map_err(|error| error.to_string())?;
     Ok(Outcome {
         security: config.security().clone(),
+        connector: format!("{:?}", config.connector()),
         client: config.client().map(|builder| format!("{builder:?}")).map_err(|error| error.to_string()),
         producer: config
             .producer(client)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ottla_core::assignors::{Assignor, RangeAssignor, RoundRobinAssignor};
 use ottla_core::producer::Acks;
 use ottla_protocol::compression::{Compression, CompressionLevel};
+use ottla_transport::TcpConnector;
 
 use super::error::ConfigError;
 use super::key::Role;
@@ -62,7 +63,8 @@ impl Config {
     /// A client.
     ///
     /// # Errors
-    /// No `bootstrap.servers`; security settings that are understood and not possible here.
+    /// No `bootstrap.servers`; security settings that are understood and not possible here; certificates that cannot be
+    /// read.
     pub fn client(&self) -> Result<ClientBuilder, ConfigError> {
         let values = &self.values;
         let Some(servers) = values.text("bootstrap.servers").filter(|servers| !servers.is_empty()) else {
@@ -73,6 +75,7 @@ impl Config {
         };
         let builder = Client::builder(servers)
             .client_id(values.text("client.id").unwrap_or_default())
+            .connector(self.connector())
             .authentication_timeout(values.duration("authentication.timeout.ms"))
             .connection_timeout(values.duration("socket.connection.setup.timeout.ms"))
             .request_timeout(values.duration("request.timeout.ms"))
@@ -81,6 +84,24 @@ impl Config {
             .retry_backoff(values.duration("retry.backoff.ms"), values.duration("retry.backoff.max.ms"))
             .allow_auto_create_topics(values.boolean("allow.auto.create.topics"));
         secured::secure(builder, &self.security)
+    }
+
+    /// TCP with the settings of sockets: for a proxy around it, which is then given to the builder.
+    pub fn connector(&self) -> TcpConnector {
+        let values = &self.values;
+        // -1 in Java and 0 in librdkafka leave the size to the system.
+        let size = |name| {
+            values.integer(name).and_then(|bytes| u32::try_from(bytes).ok()).filter(|bytes| *bytes > 0)
+        };
+        let keepalive = values.boolean("socket.keepalive.enable");
+        let mut connector = TcpConnector::default().socket_keepalive_enable(keepalive);
+        if let Some(bytes) = size("send.buffer.bytes") {
+            connector = connector.send_buffer_bytes(bytes);
+        }
+        if let Some(bytes) = size("receive.buffer.bytes") {
+            connector = connector.receive_buffer_bytes(bytes);
+        }
+        connector
     }
 
     /// A producer.

@@ -3,6 +3,9 @@
 #[cfg(feature = "sasl")]
 use ottla_core::sasl::{OAuthBearer, Plain, SaslError, Scram, ScramMechanism, UnsecuredToken};
 
+#[cfg(feature = "tls")]
+use ottla_transport::{TlsConfig, TlsConfigBuilder};
+
 use super::error::ConfigError;
 #[cfg(feature = "sasl")]
 use super::login_module::UnsecuredOptions;
@@ -11,6 +14,8 @@ use super::sasl::SaslSettings;
 use super::sasl::ScramHash;
 use super::security::SecuritySettings;
 use super::tls::TlsSettings;
+#[cfg(feature = "tls")]
+use super::tls::{Pem, TlsVersion, Verification};
 #[cfg(feature = "sasl")]
 use super::token_source::TokenSource;
 use crate::client::ClientBuilder;
@@ -29,9 +34,68 @@ pub(super) fn secure(
     }
 }
 
+#[cfg(not(feature = "tls"))]
 fn with_tls(_: ClientBuilder, _: &TlsSettings, protocol: &str) -> Result<ClientBuilder, ConfigError> {
-    let reason = "there is no tls yet, only PLAINTEXT and SASL_PLAINTEXT";
-    Err(ConfigError::new("security.protocol", format!("{reason}: {protocol}")))
+    let reason = format!("this program was built without the feature `tls`: {protocol}");
+    Err(ConfigError::new("security.protocol", reason))
+}
+
+#[cfg(feature = "tls")]
+fn with_tls(builder: ClientBuilder, tls: &TlsSettings, _: &str) -> Result<ClientBuilder, ConfigError> {
+    let mut config =
+        TlsConfig::builder().min_version(version(tls.min_version)).max_version(version(tls.max_version));
+    config = match tls.verification {
+        Verification::Full => config,
+        Verification::WithoutHostName => config.verify_hostname(false),
+        Verification::Nothing => config.danger_accept_invalid_certs(),
+    };
+    config = match &tls.roots {
+        Some(Pem::File(path)) => config.ca_location(path),
+        Some(Pem::Inline(pem)) => config.ca_pem(pem.expose()),
+        None if tls.verification == Verification::Nothing => config,
+        None => usual_roots(config)?,
+    };
+    if let Some(identity) = &tls.identity {
+        config = match &identity.certificate_chain {
+            Pem::File(path) => config.certificate_location(path),
+            Pem::Inline(pem) => config.certificate_pem(pem.expose()),
+        };
+        config = match &identity.key {
+            Pem::File(path) => config.key_location(path),
+            Pem::Inline(pem) => config.key_pem(pem.expose()),
+        };
+        if let Some(password) = &identity.key_password {
+            config = config.key_password(password.expose());
+        }
+    }
+    match config.build() {
+        Ok(config) => Ok(builder.tls(config)),
+        Err(error) => Err(ConfigError::new("security.protocol", error.to_string())),
+    }
+}
+
+#[cfg(feature = "tls")]
+fn version(version: TlsVersion) -> ottla_transport::TlsVersion {
+    match version {
+        TlsVersion::Tls12 => ottla_transport::TlsVersion::Tls12,
+        TlsVersion::Tls13 => ottla_transport::TlsVersion::Tls13,
+    }
+}
+
+/// The system's authorities, as other clients have them, or else those that were compiled in.
+#[cfg(feature = "tls")]
+fn usual_roots(config: TlsConfigBuilder) -> Result<TlsConfigBuilder, ConfigError> {
+    #[cfg(feature = "native-roots")]
+    return Ok(config.system_roots());
+    #[cfg(all(feature = "webpki-roots", not(feature = "native-roots")))]
+    return Ok(config.bundled_roots());
+    #[cfg(not(any(feature = "webpki-roots", feature = "native-roots")))]
+    {
+        drop(config);
+        let reason = "missing: it has the authorities to trust, as this program was built without the features \
+                      `native-roots` and `webpki-roots`";
+        Err(ConfigError::new("ssl.truststore.location", reason))
+    }
 }
 
 #[cfg(not(feature = "sasl"))]

@@ -32,12 +32,13 @@ pub(super) const KEYS: &[Key] = &[
         .not_yet("reconnecting waits as retry.backoff.max.ms says"),
     Key::new("connections.max.idle.ms", CLIENT, Kind::Millis(i64::MIN, i64::MAX), None)
         .not_yet("idle connections stay open until the broker closes them"),
-    Key::new("send.buffer.bytes", CLIENT, Kind::Integer(-1, MAX_INT), None)
+    Key::new("send.buffer.bytes", CLIENT, Kind::Integer(-1, MAX_INT), Some("-1"))
         .alias(&["socket.send.buffer.bytes"])
-        .not_yet("the system chooses the size of socket buffers"),
-    Key::new("receive.buffer.bytes", CLIENT, Kind::Integer(-1, MAX_INT), None)
+        .note("-1 and 0: as the system adjusts it; Java: 131072"),
+    Key::new("receive.buffer.bytes", CLIENT, Kind::Integer(-1, MAX_INT), Some("-1"))
         .alias(&["socket.receive.buffer.bytes"])
-        .not_yet("the system chooses the size of socket buffers"),
+        .note("-1 and 0: as the system adjusts it; Java: 65536"),
+    Key::new("socket.keepalive.enable", CLIENT, Kind::Boolean, Some("true")).note("librdkafka's, where it is false"),
     Key::new("client.dns.lookup", CLIENT, Kind::Choice(DNS_LOOKUPS), Some("use_all_dns_ips"))
         .only(&["use_all_dns_ips"], "every address of a name is tried"),
     Key::new("client.rack", CLIENT, Kind::Text, Some("")).not_yet("partitions are read from their leaders"),

@@ -14,8 +14,6 @@ const EVENTS: &str = "events come from the calls that cause them";
 pub(super) const KEYS: &[Key] = &[
     Key::new("socket.nagle.disable", CLIENT, Kind::Boolean, Some("true"))
         .without_effect("Nagle's delay is always off"),
-    Key::new("socket.keepalive.enable", CLIENT, Kind::Boolean, Some("false"))
-        .not_yet("connections have no keep-alive of TCP"),
     Key::new("socket.max.fails", CLIENT, INT, None)
         .without_effect("a connection with a request that got no answer is closed"),
     Key::new("socket.blocking.max.ms", CLIENT, MILLIS_INT, None).without_effect(GONE),
