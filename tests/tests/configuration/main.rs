@@ -3,5 +3,6 @@
 
 mod document;
 mod files;
+mod secured;
 mod table;
 mod world;
