@@ -1,8 +1,8 @@
 //! A cluster with many ways in: its listeners, and what a client must have to use them.
 
-mod pki;
+pub mod pki;
 mod test_broker;
-mod tokens;
+pub mod tokens;
 
 pub use test_broker::SecuredTestBroker;
 

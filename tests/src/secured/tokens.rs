@@ -33,9 +33,20 @@ impl Signer {
     /// If there is no randomness.
     #[must_use]
     pub fn sign(&self, from: i64, until: i64) -> String {
+        self.sign_for("kafka", from, until)
+    }
+
+    /// The same for an audience.
+    ///
+    /// # Panics
+    /// If there is no randomness.
+    #[must_use]
+    pub fn sign_for(&self, audience: &str, from: i64, until: i64) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64;
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","kid":"k1"}"#);
-        let claims = format!(r#"{{"sub":"alice","iat":{},"exp":{}}}"#, now + from, now + until);
+        let (issued, expires) = (now + from, now + until);
+        let claims =
+            format!(r#"{{"sub":"alice","aud":"{audience}","scope":"kafka","iat":{issued},"exp":{expires}}}"#);
         let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
         let signature = self.0.sign(&SystemRandom::new(), signed.as_bytes()).expect("signed");
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
