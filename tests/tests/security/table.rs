@@ -3,7 +3,7 @@
 use crate::ways::{Proxies, Way};
 use ottla_client::{OffsetReset, Record};
 use ottla_tests::real_kafka::unique;
-use ottla_tests::secured::Secured;
+use ottla_tests::secured::{Secured, SecuredTestBroker};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -56,4 +56,10 @@ async fn every_way(cluster: &Secured) {
 #[ignore = "needs a real Kafka: cargo xtask test"]
 async fn every_way_into_kafka_leads_to_produce_and_consume() {
     every_way(&Secured::kafka()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_into_the_test_broker_leads_to_produce_and_consume() {
+    let broker = SecuredTestBroker::start().await;
+    every_way(&broker.secured).await;
 }
