@@ -4,6 +4,7 @@ pub mod pki;
 mod test_broker;
 pub mod tokens;
 
+pub use pki::{Authority, Leaf};
 pub use test_broker::SecuredTestBroker;
 
 use serde_json::Value;

@@ -1,7 +1,8 @@
 //! Through each way records are produced, and consumed in a group.
 
 use crate::ways::{Proxies, Way};
-use ottla_client::{OffsetReset, Record};
+use ottla_client::config::Config;
+use ottla_client::{ClientBuilder, OffsetReset, Record};
 use ottla_tests::real_kafka::unique;
 use ottla_tests::secured::{Secured, SecuredTestBroker};
 use std::time::Duration;
@@ -9,8 +10,8 @@ use tokio::time::timeout;
 
 const RECORDS: usize = 20;
 
-async fn round_trip(cluster: &Secured, way: &Way, proxies: &Proxies) -> Result<(), String> {
-    let client = way.builder(cluster, proxies).connect().await.map_err(|error| error.to_string())?;
+async fn round_trip(builder: ClientBuilder) -> Result<(), String> {
+    let client = builder.connect().await.map_err(|error| error.to_string())?;
     let topic = unique("ways");
     let producer = client.producer().build().map_err(|error| error.to_string())?;
     for number in 0..RECORDS {
@@ -35,19 +36,32 @@ async fn round_trip(cluster: &Secured, way: &Way, proxies: &Proxies) -> Result<(
     if values == expected { Ok(()) } else { Err("other records came back".to_owned()) }
 }
 
+async fn in_time(builder: ClientBuilder) -> Result<(), String> {
+    let result = timeout(Duration::from_secs(30), round_trip(builder)).await;
+    result.unwrap_or_else(|_| Err("not done in 30 s".to_owned()))
+}
+
 async fn every_way(cluster: &Secured) {
     let proxies = Proxies::start().await;
     let mut failures = Vec::new();
     for way in Way::all(cluster) {
         let passed = || proxies.socks5.passed() + proxies.http_connect.passed();
         let before = passed();
-        let result = timeout(Duration::from_secs(30), round_trip(cluster, &way, &proxies)).await;
-        let mut result = result.unwrap_or_else(|_| Err("not done in 30 s".to_owned()));
+        let mut result = in_time(way.builder(cluster, &proxies)).await;
         if result.is_ok() && (passed() > before) != way.proxy.is_some() {
             result = Err(format!("{} connections went through a proxy", passed() - before));
         }
         println!("{way} {}", result.as_ref().map_or_else(String::as_str, |()| "ok"));
         failures.extend(result.err().map(|error| format!("{way}: {error}")));
+        if let Some(text) = way.properties(cluster) {
+            let config = Config::parse(&text).and_then(|config| config.client());
+            let result = match config {
+                Ok(builder) => in_time(builder).await,
+                Err(error) => Err(error.to_string()),
+            };
+            println!("{way} {} (properties)", result.as_ref().map_or_else(String::as_str, |()| "ok"));
+            failures.extend(result.err().map(|error| format!("{way} (properties): {error}")));
+        }
     }
     assert!(failures.is_empty(), "{failures:#?}");
 }
