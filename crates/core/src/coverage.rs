@@ -184,6 +184,7 @@ mod counters {
     pub fn edges() -> Vec<Edge> {
         [
             connection::EDGES.edges(),
+            connection::LOGIN_EDGES.edges(),
             metadata::EDGES.edges(),
             producer::identity_edges(),
             producer::batch_edges(),

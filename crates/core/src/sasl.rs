@@ -56,6 +56,7 @@ mod unsecured_token;
 
 #[cfg(feature = "sasl")]
 pub use bearer_token::BearerToken;
+pub(crate) use error::shown;
 pub use error::{SaslError, SaslErrorKind};
 pub use mechanism::{Exchange, Mechanism, Start, Step};
 #[cfg(feature = "sasl")]

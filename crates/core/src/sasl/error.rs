@@ -99,7 +99,7 @@ impl fmt::Display for SaslError {
 impl std::error::Error for SaslError {}
 
 /// A server's text, fit to be shown: cut, and without control characters.
-pub(super) fn shown(text: &[u8]) -> String {
+pub(crate) fn shown(text: &[u8]) -> String {
     // No character is longer than four bytes, so the cut is behind what is shown.
     let text = &text[..text.len().min(4 * SHOWN_CHARACTERS)];
     let text = String::from_utf8_lossy(text);

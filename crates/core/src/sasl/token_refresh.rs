@@ -54,7 +54,8 @@ pub struct TokenRefreshConfig {
     /// `sasl.login.retry.backoff.ms` and `sasl.login.retry.backoff.max.ms`: how long after a failure the next attempt is
     /// made. 100 ms to 10 s by default.
     pub backoff: Backoff,
-    /// For how long at most a connection waits for attempts that fail. 10 s by default.
+    /// For how long at most a connection waits for attempts that fail: less than its authentication may take, so that
+    /// the reason is told and not the timeout. 5 s by default.
     pub patience: Duration,
 }
 
@@ -66,7 +67,7 @@ impl Default for TokenRefreshConfig {
             min_period: Duration::from_secs(60),
             buffer: Duration::from_secs(300),
             backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(10)),
-            patience: Duration::from_secs(10),
+            patience: Duration::from_secs(5),
         }
     }
 }
