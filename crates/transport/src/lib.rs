@@ -41,6 +41,10 @@ mod connector;
 mod credentials;
 mod dialer;
 mod entropy;
+#[cfg(feature = "oidc")]
+mod oidc;
+#[cfg(feature = "tokens")]
+mod tokens;
 mod write_queue;
 
 pub use clock::Clock;
@@ -49,3 +53,9 @@ pub use connector::{Connecting, Connector, Stream, TcpConnector};
 pub use credentials::{CredentialsProvider, FixedCredentials, Providing};
 pub use dialer::Dialer;
 pub use entropy::EntropySource;
+#[cfg(feature = "oidc")]
+pub use oidc::{ClientCredentials, JwtBearer, MAX_ANSWER_SIZE, TokenEndpoint};
+#[cfg(feature = "tokens")]
+pub use tokens::{
+    FetchingToken, FileToken, TokenCredentials, TokenCredentialsBuilder, TokenProvider, TokenRequest,
+};
