@@ -41,6 +41,8 @@ mod connector;
 mod credentials;
 mod dialer;
 mod entropy;
+#[cfg(feature = "gssapi")]
+mod gssapi;
 #[cfg(feature = "oidc")]
 mod oidc;
 #[cfg(feature = "tokens")]
@@ -53,6 +55,8 @@ pub use connector::{Connecting, Connector, Stream, TcpConnector};
 pub use credentials::{CredentialsProvider, FixedCredentials, Providing};
 pub use dialer::Dialer;
 pub use entropy::EntropySource;
+#[cfg(feature = "gssapi")]
+pub use gssapi::Gssapi;
 #[cfg(feature = "oidc")]
 pub use oidc::{ClientCredentials, JwtBearer, MAX_ANSWER_SIZE, TokenEndpoint};
 #[cfg(feature = "tokens")]
