@@ -310,12 +310,22 @@ impl Task {
                 Action::Write(frame) => self.output.push(frame),
                 Action::Complete(token, result) => {
                     if let Some(reply) = self.replies.remove(&token) {
-                        reply(result);
+                        reply(result.map_err(|error| self.placed(error)));
                     }
                 }
                 Action::Authenticate => self.start_choosing(),
                 Action::Ready => self.flags.ready.store(true, Ordering::Release),
             }
+        }
+    }
+
+    /// The error, with the broker's address where it is about the way to it.
+    fn placed(&self, error: RequestError) -> RequestError {
+        match error {
+            RequestError::Connect(error) => {
+                RequestError::Connect(error.at(format_args!("{}:{}", self.host, self.port)))
+            }
+            other => other,
         }
     }
 
