@@ -1,7 +1,7 @@
 //! Through each way records are produced, and consumed in a group.
 
 use crate::ways::{Proxies, Way};
-use ottla_client::{OffsetReset, Record};
+use ottla_client::{ClientBuilder, OffsetReset, Record};
 use ottla_tests::real_kafka::unique;
 use ottla_tests::secured::Secured;
 use std::time::Duration;
@@ -9,8 +9,9 @@ use tokio::time::timeout;
 
 const RECORDS: usize = 20;
 
-async fn round_trip(cluster: &Secured, way: &Way, proxies: &Proxies) -> Result<(), String> {
-    let client = way.builder(cluster, proxies).connect().await.map_err(|error| error.to_string())?;
+/// Produces, and consumes in a group.
+pub async fn round_trip(builder: ClientBuilder) -> Result<(), String> {
+    let client = builder.connect().await.map_err(|error| error.to_string())?;
     let topic = unique("ways");
     let producer = client.producer().build().map_err(|error| error.to_string())?;
     for number in 0..RECORDS {
@@ -41,7 +42,7 @@ async fn every_way(cluster: &Secured) {
     for way in Way::all(cluster) {
         let passed = || proxies.socks5.passed() + proxies.http_connect.passed();
         let before = passed();
-        let result = timeout(Duration::from_secs(30), round_trip(cluster, &way, &proxies)).await;
+        let result = timeout(Duration::from_secs(30), round_trip(way.builder(cluster, &proxies))).await;
         let mut result = result.unwrap_or_else(|_| Err("not done in 30 s".to_owned()));
         if result.is_ok() && (passed() > before) != way.proxy.is_some() {
             result = Err(format!("{} connections went through a proxy", passed() - before));

@@ -11,8 +11,9 @@ use super::exchange::Context;
 
 /// Where the protocol's error numbers begin (MIT's `ERROR_TABLE_BASE_krb5`).
 const KRB5_ERRORS: i64 = -1_765_328_384;
-/// Of them: the client's principal is unknown, the service's principal is unknown, the password or key is wrong.
-const REFUSALS: [i64; 3] = [6, 7, 24];
+/// Of them: the client's principal is unknown, the service's principal is unknown, the password or key is wrong (24
+/// and 31, by how the KDC finds out).
+const REFUSALS: [i64; 4] = [6, 7, 24, 31];
 
 /// The initiator's side.
 pub(super) struct KerberosContext {

@@ -69,7 +69,7 @@ impl fmt::Debug for ClientCredentials {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connector::TcpConnector;
+    use crate::TcpConnector;
 
     #[test]
     fn id_and_secret_are_form_encoded_each() {

@@ -11,8 +11,9 @@ use tokio::net::TcpListener;
 use tokio::time;
 
 use super::*;
+use crate::TcpConnector;
 use crate::clock::Clock;
-use crate::connector::{Connecting, Connector, Stream, TcpConnector};
+use crate::connector::{Connecting, Connector, Stream};
 use crate::tokens::{TokenCredentials, TokenProvider, TokenRequest};
 
 const TOKEN: &str = r#"{"access_token":"t0k3n","token_type":"Bearer","expires_in":300}"#;
