@@ -66,6 +66,8 @@ pub use entropy::EntropySource;
 pub use gssapi::Gssapi;
 #[cfg(feature = "http-connect")]
 pub use http_connect::HttpConnectConnector;
+#[cfg(all(feature = "oidc", feature = "tls"))]
+pub use oidc::{AssertionAlgorithm, SignedAssertion};
 #[cfg(feature = "oidc")]
 pub use oidc::{ClientCredentials, JwtBearer, MAX_ANSWER_SIZE, TokenEndpoint};
 pub use socks5::Socks5Connector;

@@ -12,6 +12,9 @@
 //! and what goes wrong on the way ([`SaslErrorKind::CredentialsUnavailable`]), and tells the connections of everything
 //! else: 4xx is [`SaslErrorKind::CredentialsRefused`] with the endpoint's own words.
 //!
+//! A [`JwtBearer`] reads its assertion from a file, or with the feature `tls` makes and signs it, with the cryptography of
+//! TLS (`SignedAssertion`).
+//!
 //! Not here: asking a provider for its configuration, redirects, verifying tokens, and keeping them.
 //!
 //! ```no_run
@@ -33,6 +36,8 @@
 //! [`SaslErrorKind::CredentialsRefused`]: ottla_core::sasl::SaslErrorKind::CredentialsRefused
 
 mod answer;
+#[cfg(feature = "tls")]
+mod assertion;
 mod client_credentials;
 mod endpoint;
 mod http;
@@ -40,6 +45,8 @@ mod jwt_bearer;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "tls")]
+pub use assertion::{AssertionAlgorithm, SignedAssertion};
 pub use client_credentials::ClientCredentials;
 pub use endpoint::TokenEndpoint;
 pub use http::MAX_ANSWER_SIZE;
