@@ -1,6 +1,6 @@
 //! A Kerberos context of the system's library.
 
-use libgssapi::context::{ClientCtx, CtxFlags, SecurityContext as _};
+use libgssapi::context::{ClientCtx, CtxFlags, SecurityContext};
 use libgssapi::credential::{Cred, CredUsage};
 use libgssapi::error::Error;
 use libgssapi::name::Name;
@@ -77,7 +77,8 @@ impl Context for KerberosContext {
     }
 
     fn unwrap_message(&mut self, message: &[u8]) -> Result<Vec<u8>, SaslError> {
-        let message = self.client.unwrap(message).map_err(|error| untrusted(&self.target, error))?;
+        let verified = SecurityContext::unwrap(&mut self.client, message);
+        let message = verified.map_err(|error| untrusted(&self.target, error))?;
         Ok(message.to_vec())
     }
 }

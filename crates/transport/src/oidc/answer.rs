@@ -48,7 +48,7 @@ fn lifetime_ms(lifetime: &Value) -> Result<i64, SaslError> {
         other => other.as_f64(),
     };
     let seconds: f64 = seconds.ok_or_else(|| malformed("its expires_in is no number"))?;
-    if !(seconds > 0.0) {
+    if seconds.is_nan() || seconds <= 0.0 {
         return Err(malformed("its expires_in is not above zero"));
     }
     Ok((seconds * 1000.0) as i64)
@@ -128,6 +128,7 @@ mod tests {
             r#"{"access_token":7}"#,
             r#"{"access_token":"s3cr3t"}"#,
             r#"{"access_token":"s3cr3t","expires_in":"soon"}"#,
+            r#"{"access_token":"s3cr3t","expires_in":"NaN"}"#,
             r#"{"access_token":"s3cr3t","expires_in":0}"#,
             r#"{"access_token":"s3cr3t","expires_in":-5}"#,
             r#"{"access_token":"s3cr3t","expires_in":300,"token_type":"mac"}"#,
