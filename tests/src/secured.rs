@@ -1,5 +1,12 @@
 //! A cluster with many ways in: its listeners, and what a client must have to use them.
 
+pub mod pki;
+mod test_broker;
+pub mod tokens;
+
+pub use pki::{Authority, Leaf};
+pub use test_broker::SecuredTestBroker;
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -81,10 +88,10 @@ impl Secured {
         let all: Value = serde_json::from_str(&text).expect("json");
         let clients = members(&all["tls"]["clients"]);
         let files = members(&all["oauth"]["tokens"]);
+        let listeners = members(&all["listeners"]).map(|(name, door)| (name, Door::from_description(door)));
+        let plaintext = ("plaintext".to_owned(), Door::plaintext(text_of(&all["plaintext"])));
         Self {
-            doors: members(&all["listeners"])
-                .map(|(name, door)| (name, Door::from_description(door)))
-                .collect(),
+            doors: listeners.chain([plaintext]).collect(),
             passwords: all["users"].as_array().into_iter().flatten().map(user).collect(),
             tls: TlsFiles {
                 ca: text_of(&all["tls"]["ca"]).into(),
@@ -126,6 +133,17 @@ impl Secured {
 }
 
 impl Door {
+    fn plaintext(bootstrap_servers: String) -> Self {
+        Self {
+            bootstrap_servers,
+            security_protocol: "PLAINTEXT".to_owned(),
+            mechanisms: Vec::new(),
+            tokens: None,
+            wants_client_certificate: false,
+            is_good: true,
+        }
+    }
+
     fn from_description(door: &Value) -> Self {
         Self {
             bootstrap_servers: text_of(&door["bootstrap_servers"]),

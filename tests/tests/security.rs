@@ -13,3 +13,5 @@ mod table;
 mod tokens;
 #[path = "security/ways.rs"]
 mod ways;
+#[path = "security/withdrawn.rs"]
+mod withdrawn;
