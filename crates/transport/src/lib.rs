@@ -41,13 +41,19 @@ mod connector;
 mod credentials;
 mod dialer;
 mod entropy;
+#[cfg(feature = "gssapi")]
+mod gssapi;
 #[cfg(feature = "http-connect")]
 mod http_connect;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod proxy;
 mod socks5;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tokens")]
+mod tokens;
 mod write_queue;
 
 pub use clock::Clock;
@@ -56,9 +62,19 @@ pub use connector::{Connecting, Connector, Stream};
 pub use credentials::{CredentialsProvider, FixedCredentials, Providing};
 pub use dialer::Dialer;
 pub use entropy::EntropySource;
+#[cfg(feature = "gssapi")]
+pub use gssapi::Gssapi;
 #[cfg(feature = "http-connect")]
 pub use http_connect::HttpConnectConnector;
+#[cfg(all(feature = "oidc", feature = "tls"))]
+pub use oidc::{AssertionAlgorithm, SignedAssertion};
+#[cfg(feature = "oidc")]
+pub use oidc::{ClientCredentials, JwtBearer, MAX_ANSWER_SIZE, TokenEndpoint};
 pub use socks5::Socks5Connector;
 pub use tcp::TcpConnector;
 #[cfg(feature = "tls")]
 pub use tls::{TlsConfig, TlsConfigBuilder, TlsConnector, TlsProvider, TlsVersion};
+#[cfg(feature = "tokens")]
+pub use tokens::{
+    FetchingToken, FileToken, TokenCredentials, TokenCredentialsBuilder, TokenProvider, TokenRequest,
+};
