@@ -8,6 +8,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `client.rs`, `client/` | [`Client`], its settings; the connections by broker and lane; the task that keeps metadata fresh |
+//! | `config.rs`, `config/` | what is refused; with the feature `properties`, settings from text |
 //! | `producer.rs`, `producer/` | [`Producer`]; its task; how an outcome gets to a [`Delivery`] |
 //! | `consumer.rs`, `consumer/` | [`Consumer`]; its machines under one lock; its task; [`Batch`]es on their way to the application |
 //!
@@ -26,14 +27,17 @@
 
 mod address;
 mod client;
+#[cfg(not(feature = "properties"))]
 mod config;
+#[cfg(feature = "properties")]
+pub mod config;
 mod consumer;
 mod error;
 mod producer;
 mod record;
 
 pub use client::{Client, ClientBuilder, Destination};
-pub use config::ConfigError;
+pub use config::error::ConfigError;
 pub use consumer::{
     Batch, Consumer, ConsumerBuilder, ConsumerError, ConsumerRecord, ConsumerRecords, Message,
     RebalanceListener,
