@@ -8,6 +8,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `client.rs`, `client/` | [`Client`], its settings; the connections by broker and lane; the task that keeps metadata fresh |
+//! | `config.rs`, `config/` | what is refused; with the feature `properties`, settings from text |
 //! | `producer.rs`, `producer/` | [`Producer`]; its task; how an outcome gets to a [`Delivery`] |
 //! | `consumer.rs`, `consumer/` | [`Consumer`]; its machines under one lock; its task; [`Batch`]es on their way to the application |
 //!
