@@ -23,7 +23,7 @@ mod counters {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::{ApiKey, ErrorCode};
-    use crate::{connection, consumer, groups, metadata, producer};
+    use crate::{connection, consumer, groups, metadata, producer, reconnect};
 
     /// The most states that a machine has.
     const MAX_STATES: usize = 16;
@@ -183,7 +183,9 @@ mod counters {
         [
             connection::EDGES.edges(),
             connection::LOGIN_EDGES.edges(),
+            reconnect::EDGES.edges(),
             metadata::EDGES.edges(),
+            metadata::RECOVERY_EDGES.edges(),
             producer::identity_edges(),
             producer::batch_edges(),
             consumer::position_edges(),

@@ -12,22 +12,16 @@
 //!
 //! use ottla_core::connection::ConnectionConfig;
 //! use ottla_core::random::Jitter;
+//! use ottla_core::reconnect::Attempt;
 //! use ottla_protocol::message::Message;
 //! use ottla_protocol::messages::metadata_request::MetadataRequest;
 //! use ottla_transport::{Clock, Dialer, SendOptions};
 //!
 //! # async fn example() {
 //! let timeout = Duration::from_secs(10);
-//! let config = ConnectionConfig {
-//!     client_id: "example".into(),
-//!     client_software_name: "example".into(),
-//!     client_software_version: "1".into(),
-//!     negotiation_timeout: timeout,
-//!     authentication_timeout: None,
-//! };
-//! let dialer = Dialer::new(config, Clock::system());
-//! let connection = dialer.open("localhost", 9092, Duration::ZERO, Jitter::seeded(1));
-//! let options = SendOptions { versions: MetadataRequest::VERSIONS, expects_answer: true, timeout };
+//! let dialer = Dialer::new(ConnectionConfig::new("example"), Clock::system());
+//! let connection = dialer.open("localhost", 9092, Attempt::now(timeout), Jitter::seeded(1));
+//! let options = SendOptions::new(MetadataRequest::VERSIONS, timeout);
 //! let (sender, receiver) = tokio::sync::oneshot::channel();
 //! let reply = Box::new(move |answer| _ = sender.send(answer));
 //! connection.send(Box::new(MetadataRequest::default()), options, reply);
@@ -41,10 +35,13 @@ mod connector;
 mod credentials;
 mod dialer;
 mod entropy;
+mod input;
+mod replies;
+mod task;
 mod write_queue;
 
 pub use clock::Clock;
-pub use connection::{Connection, Reply, SendOptions};
+pub use connection::{Connection, Reply, SendOptions, Slot};
 pub use connector::{Connecting, Connector, Stream, TcpConnector};
 pub use credentials::{CredentialsProvider, FixedCredentials, Providing};
 pub use dialer::Dialer;
