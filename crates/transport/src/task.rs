@@ -171,7 +171,7 @@ impl Task {
         self.machine.on_broken(reason);
         self.commands.close();
         while let Ok(command) = self.commands.try_recv() {
-            self.submit(command);
+            self.submit(command.created, command);
         }
         self.perform();
     }
@@ -218,12 +218,17 @@ impl Task {
 
     /// Takes what handles send; says whether some was left because there is enough to write.
     fn take_commands(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut now = None;
         while self.wanted {
             if self.output.is_full() {
                 return true;
             }
             match self.commands.poll_recv(cx) {
-                Poll::Ready(Some(command)) => self.submit(command),
+                Poll::Ready(Some(command)) => {
+                    // One look at the clock for all that are sent at a time.
+                    let now = *now.get_or_insert_with(|| self.clock.instant());
+                    self.submit(now, command);
+                }
                 Poll::Ready(None) => self.wanted = false,
                 Poll::Pending => break,
             }
@@ -231,7 +236,7 @@ impl Task {
         false
     }
 
-    fn submit(&mut self, command: Command) {
+    fn submit(&mut self, now: Instant, command: Command) {
         let Command { request, options, created, waiter } = command;
         let token = self.replies.add(waiter);
         let outgoing = Outgoing {
@@ -243,7 +248,7 @@ impl Task {
             created,
             role: options.role,
         };
-        self.machine.submit(self.clock.instant(), outgoing);
+        self.machine.submit(now, outgoing);
     }
 
     fn perform(&mut self) {

@@ -4,12 +4,14 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::frame::{decode_request_header, encode_response, split_frame};
 use ottla_protocol::message::Response;
-use ottla_protocol::messages::api_versions_response::ApiVersion;
+use ottla_protocol::messages::api_versions_response::{ApiVersion, ApiVersionsResponse};
 use ottla_protocol::messages::heartbeat_request::HeartbeatRequest;
 use ottla_protocol::messages::heartbeat_response::HeartbeatResponse;
-use ottla_protocol::types::Str;
+use ottla_protocol::messages::sasl_authenticate_response::SaslAuthenticateResponse;
+use ottla_protocol::messages::sasl_handshake_response::SaslHandshakeResponse;
 
 use super::login::EDGES as LOGIN_EDGES;
 use super::*;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::frame::encode_response;
-use ottla_protocol::messages::api_versions_response::ApiVersion;
+use ottla_protocol::messages::api_versions_response::{ApiVersion, ApiVersionsResponse};
 use ottla_protocol::messages::heartbeat_request::HeartbeatRequest;
 use ottla_protocol::messages::heartbeat_response::HeartbeatResponse;
 
