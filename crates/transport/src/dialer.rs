@@ -10,9 +10,10 @@ use ottla_core::reconnect::Attempt;
 
 use crate::clock::Clock;
 use crate::connection::Connection;
-use crate::connector::{Connector, TcpConnector};
+use crate::connector::Connector;
 use crate::credentials::CredentialsProvider;
 use crate::entropy::EntropySource;
+use crate::tcp::TcpConnector;
 
 /// Opens connections.
 #[derive(Clone)]

@@ -257,13 +257,21 @@ impl Task {
                 Action::Write(frames) => self.output.push(frames),
                 Action::Complete(token, result) => {
                     if let Some(waiter) = self.replies.take(token) {
-                        waiter.complete(result);
+                        waiter.complete(result.map_err(|error| self.placed(error)));
                     }
                 }
                 Action::Authenticate => self.start_choosing(),
                 Action::Ready => self.become_ready(),
                 Action::Tell(told) => self.listeners.tell(told),
             }
+        }
+    }
+
+    /// The error, with the broker's address where it is about the way to it.
+    fn placed(&self, error: RequestError) -> RequestError {
+        match error {
+            RequestError::Connect(error) => RequestError::Connect(error.at(&self.listeners.broker)),
+            other => other,
         }
     }
 

@@ -11,6 +11,9 @@ use anyhow::{Result, bail};
 
 const PACKAGE: &str = "ottla-tests";
 
+/// The newest of each age that protocols have changed in.
+const OLD_RELEASES: [&str; 4] = ["2.1.1", "2.8.2", "3.3.2", "3.9.1"];
+
 /// Runs these tests, or says which it leaves out and why.
 pub fn run(filters: &[String]) -> Result<Tally> {
     if let Some(missing) = maven::missing(&maven::TOOLS) {
@@ -28,6 +31,23 @@ pub fn run(filters: &[String]) -> Result<Tally> {
     let kafka =
         vec![("OTTLA_TEST_KAFKA", one.bootstrap_servers()), ("OTTLA_TEST_KAFKA3", three.bootstrap_servers())];
     let mut tally = section("end-to-end tests", "kafka", filters, &[], kafka.clone()).run()?;
+
+    println!("\n== starting Kafka with every listener");
+    let (secured, missing) = Temporary::secured("test-secured")?;
+    println!("{}, logs in {}", secured.bootstrap_servers(), secured.logs());
+    if let Some(reason) = missing {
+        println!("without GSSAPI: {reason}");
+    }
+    let environment = vec![("OTTLA_TEST_KAFKA_SECURED", secured.security_file().display().to_string())];
+    tally += section("ways in", "security", filters, &[], environment).run()?;
+    drop(secured);
+
+    for version in OLD_RELEASES {
+        println!("\n== starting Kafka {version}");
+        let old = Temporary::of_release("test-old", version)?;
+        let environment = vec![("OTTLA_TEST_KAFKA_OF_AGE", old.bootstrap_servers())];
+        tally += section(&format!("Kafka {version}"), "versions", filters, &[], environment).run()?;
+    }
 
     let peers = Peers::find(&one)?;
     for (peer, reason) in &peers.missing {

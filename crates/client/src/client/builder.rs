@@ -14,6 +14,8 @@ use ottla_core::sasl::Mechanism;
 use ottla_protocol::frame::DEFAULT_MAX_FRAME_SIZE;
 use ottla_protocol::types::Str;
 use ottla_transport::{Clock, Connector, CredentialsProvider, Dialer, FixedCredentials, TcpConnector};
+#[cfg(feature = "tls")]
+use ottla_transport::{TlsConfig, TlsConnector};
 
 use super::pool::{Pool, PoolConfig};
 use super::{Client, MetadataHandle, Settings, Shared};
@@ -27,6 +29,8 @@ pub struct ClientBuilder {
     bootstrap_servers: String,
     client_id: Str,
     connector: Arc<dyn Connector>,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsConfig>,
     credentials: Option<Arc<dyn CredentialsProvider>>,
     connection_timeout: Duration,
     connection_timeout_max: Duration,
@@ -53,6 +57,8 @@ impl ClientBuilder {
             bootstrap_servers,
             client_id: Str::from_static("ottla"),
             connector: Arc::new(TcpConnector::default()),
+            #[cfg(feature = "tls")]
+            tls: None,
             credentials: None,
             connection_timeout: Duration::from_secs(10),
             connection_timeout_max: Duration::from_secs(30),
@@ -81,10 +87,19 @@ impl ClientBuilder {
         self
     }
 
-    /// How streams to brokers are made. Default: TCP.
+    /// How streams to brokers are made: directly, through a proxy, or in one's own way. TLS is put on top of them.
+    /// Default: TCP.
     #[must_use]
     pub fn connector(mut self, connector: impl Connector + 'static) -> Self {
         self.connector = Arc::new(connector);
+        self
+    }
+
+    /// Encrypts every connection. Default: plaintext.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, config: TlsConfig) -> Self {
+        self.tls = Some(config);
         self
     }
 
@@ -300,6 +315,10 @@ impl ClientBuilder {
         connection.max_frame_size = self.max_frame_size;
         let mut dialer = Dialer::new(connection, clock);
         dialer.connector = Arc::clone(&self.connector);
+        #[cfg(feature = "tls")]
+        if let Some(config) = &self.tls {
+            dialer.connector = Arc::new(TlsConnector::new(dialer.connector, config.clone()));
+        }
         dialer.credentials = self.credentials.clone();
         dialer.events = self.events.clone();
         dialer.max_requests = self.max_requests_per_connection;
@@ -330,6 +349,19 @@ impl fmt::Debug for ClientBuilder {
         f.debug_struct("ClientBuilder")
             .field("bootstrap_servers", &self.bootstrap_servers)
             .field("client_id", &self.client_id)
+            .field("credentials", &self.credentials)
+            .field("connection_timeout", &(self.connection_timeout, self.connection_timeout_max))
+            .field("connections_max_idle", &self.connections_max_idle)
+            .field("reconnect_backoff", &self.reconnect_backoff)
+            .field("max_frame_size", &self.max_frame_size)
+            .field("max_requests_per_connection", &self.max_requests_per_connection)
+            .field("metadata_recovery", &self.metadata_recovery)
+            .field("authentication_timeout", &self.authentication_timeout)
+            .field("request_timeout", &self.request_timeout)
+            .field("default_api_timeout", &self.api_timeout)
+            .field("metadata_max_age", &self.metadata_max_age)
+            .field("retry_backoff", &(self.retry_backoff, self.retry_backoff_max))
+            .field("allow_auto_create_topics", &self.allow_auto_topic_creation)
             .finish_non_exhaustive()
     }
 }

@@ -22,6 +22,7 @@ impl Ending {
                 let reason = error.to_string();
                 (RequestError::Disconnected { sent: true, reason }, RequestError::Connect(error))
             }
+            reason @ RequestError::UnsupportedVersion { .. } => (reason.clone(), reason),
             not_kafka @ RequestError::NotKafka { .. } if was_opening => {
                 let of_unsent = connect_error(ConnectErrorKind::NotKafka, not_kafka.to_string());
                 (not_kafka, of_unsent)
