@@ -23,6 +23,8 @@ mod counters {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::{ApiKey, ErrorCode};
+    #[cfg(feature = "sasl")]
+    use crate::sasl;
     use crate::{connection, consumer, groups, metadata, producer, reconnect};
 
     /// The most states that a machine has.
@@ -192,6 +194,8 @@ mod counters {
             consumer::seek_edges(),
             groups::coordinator_edges(),
             groups::classic_edges(),
+            #[cfg(feature = "sasl")]
+            sasl::token_refresh::EDGES.edges(),
         ]
         .concat()
     }

@@ -35,9 +35,13 @@ mod connector;
 mod credentials;
 mod dialer;
 mod entropy;
+#[cfg(feature = "gssapi")]
+mod gssapi;
 #[cfg(feature = "http-connect")]
 mod http_connect;
 mod input;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod proxy;
 mod replies;
 mod socks5;
@@ -45,6 +49,8 @@ mod task;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tokens")]
+mod tokens;
 mod write_queue;
 
 pub use clock::Clock;
@@ -53,9 +59,19 @@ pub use connector::{Connecting, Connector, Stream};
 pub use credentials::{CredentialsProvider, FixedCredentials, Providing};
 pub use dialer::Dialer;
 pub use entropy::EntropySource;
+#[cfg(feature = "gssapi")]
+pub use gssapi::Gssapi;
 #[cfg(feature = "http-connect")]
 pub use http_connect::HttpConnectConnector;
+#[cfg(all(feature = "oidc", feature = "tls"))]
+pub use oidc::{AssertionAlgorithm, SignedAssertion};
+#[cfg(feature = "oidc")]
+pub use oidc::{ClientCredentials, JwtBearer, MAX_ANSWER_SIZE, TokenEndpoint};
 pub use socks5::Socks5Connector;
 pub use tcp::TcpConnector;
 #[cfg(feature = "tls")]
 pub use tls::{TlsConfig, TlsConfigBuilder, TlsConnector, TlsProvider, TlsVersion};
+#[cfg(feature = "tokens")]
+pub use tokens::{
+    FetchingToken, FileToken, TokenCredentials, TokenCredentialsBuilder, TokenProvider, TokenRequest,
+};

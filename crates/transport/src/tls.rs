@@ -30,6 +30,8 @@ mod material;
 mod observed;
 mod pem;
 mod provider;
+#[cfg(feature = "oidc")]
+mod signing;
 mod source;
 mod stream;
 #[cfg(all(test, feature = "ring"))]
@@ -40,3 +42,7 @@ pub use builder::TlsConfigBuilder;
 pub use config::{TlsConfig, TlsVersion};
 pub use connector::TlsConnector;
 pub use provider::TlsProvider;
+#[cfg(feature = "oidc")]
+pub(crate) use signing::signer;
+#[cfg(feature = "oidc")]
+pub(crate) use source::Source;

@@ -14,7 +14,8 @@ use tokio::time::timeout;
 const RECORDS: usize = 20;
 const AT_ONCE: usize = 8;
 
-async fn round_trip(builder: ClientBuilder) -> Result<(), String> {
+/// Produces, and consumes in a group.
+pub async fn round_trip(builder: ClientBuilder) -> Result<(), String> {
     let client = builder.connect().await.map_err(|error| error.to_string())?;
     let topic = unique("ways");
     let producer = client.producer().build().map_err(|error| error.to_string())?;

@@ -2,6 +2,7 @@
 //! ottla beside other clients (`tests/tests/interop.rs`). Their tests are marked `#[ignore = "needs …: cargo xtask
 //! test"]`. One broker and a cluster of three serve both.
 
+use super::kerberos;
 use super::peers::{Peer, Peers};
 use super::section::Section;
 use super::tally::Tally;
@@ -35,11 +36,23 @@ pub fn run(filters: &[String]) -> Result<Tally> {
     println!("\n== starting Kafka with every listener");
     let (secured, missing) = Temporary::secured("test-secured")?;
     println!("{}, logs in {}", secured.bootstrap_servers(), secured.logs());
-    if let Some(reason) = missing {
+    if let Some(reason) = &missing {
         println!("without GSSAPI: {reason}");
     }
     let environment = vec![("OTTLA_TEST_KAFKA_SECURED", secured.security_file().display().to_string())];
     tally += section("ways in", "security", filters, &[], environment).run()?;
+    match missing.or_else(kerberos::missing) {
+        Some(reason) => println!("\n== Kerberos: skipped: {reason}"),
+        None => {
+            let environment = kerberos::environment(&secured.security_file())?;
+            let mut section = section("Kerberos", "security", filters, &[], environment);
+            section.arguments.splice(1..1, ["--features", "gssapi"]);
+            if filters.is_empty() {
+                section.arguments.push("kerberos");
+            }
+            tally += section.run()?;
+        }
+    }
     drop(secured);
 
     for version in OLD_RELEASES {

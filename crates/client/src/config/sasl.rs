@@ -32,7 +32,7 @@ pub enum SaslSettings {
         is_delegation_token: bool,
     },
     /// OAUTHBEARER.
-    OAuthBearer(OAuthBearerSettings),
+    OAuthBearer(Box<OAuthBearerSettings>),
     /// GSSAPI.
     Gssapi {
         /// The first part of the brokers' principal: `kafka`.
@@ -67,7 +67,7 @@ impl SaslSettings {
                     Some(LoginModule::OAuthBearer(options)) => options,
                     _ => Default::default(),
                 };
-                token_source::settings(values, options).map(Self::OAuthBearer)
+                token_source::settings(values, options).map(|settings| Self::OAuthBearer(Box::new(settings)))
             }
             _ => gssapi(values, module),
         }

@@ -49,6 +49,11 @@ impl SaslError {
         Self { kind, text: text.into() }
     }
 
+    /// An error that quotes what a peer said. Of `said` no more than 512 characters are shown, and no control characters.
+    pub fn quoting(kind: SaslErrorKind, text: &str, said: &[u8]) -> Self {
+        Self::new(kind, format!("{text}: {}", shown(said)))
+    }
+
     /// What kind of failure it is.
     pub fn kind(&self) -> SaslErrorKind {
         self.kind

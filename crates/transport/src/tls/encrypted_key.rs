@@ -9,6 +9,9 @@ use super::failure::unusable;
 use super::pem;
 use super::source::Source;
 
+#[cfg(feature = "encrypted-keys")]
+mod pkcs12;
+
 const LABEL: &str = "ENCRYPTED PRIVATE KEY";
 /// What OpenSSL wrote before PKCS#8.
 const OLD_HEADER: &[u8] = b"Proc-Type: 4,ENCRYPTED";
@@ -46,12 +49,16 @@ pub(super) fn decrypt(
             "the key in {source} is encrypted: give its password with key_password"
         )));
     };
-    let info = pkcs8::EncryptedPrivateKeyInfo::try_from(der)
-        .map_err(|_| unusable(format!("the key in {source} is encrypted in an unknown way: {CONVERT}")))?;
-    let key = info
-        .decrypt(password)
-        .map_err(|_| unusable(format!("the key in {source} cannot be decrypted: check its password")))?;
-    Ok(PrivateKeyDer::Pkcs8(key.as_bytes().to_vec().into()))
+    let wrong = || unusable(format!("the key in {source} cannot be decrypted: check its password"));
+    let key = if let Some(encrypted) = pkcs12::Encrypted::read(der) {
+        encrypted.decrypt(password).ok_or_else(wrong)?
+    } else {
+        let info = pkcs8::EncryptedPrivateKeyInfo::try_from(der).map_err(|_| {
+            unusable(format!("the key in {source} is encrypted in an unknown way: {CONVERT}"))
+        })?;
+        info.decrypt(password).map_err(|_| wrong())?.as_bytes().to_vec()
+    };
+    Ok(PrivateKeyDer::Pkcs8(key.into()))
 }
 
 #[cfg(not(feature = "encrypted-keys"))]
@@ -69,3 +76,6 @@ pub(super) fn decrypt(
 fn find(content: &[u8], wanted: &[u8]) -> Option<usize> {
     content.windows(wanted.len()).position(|window| window == wanted)
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use super::failure::unusable;
 const MAX_CONTENT: u64 = 16 * 1024 * 1024;
 
 #[derive(Clone)]
-pub(super) enum Source {
+pub(crate) enum Source {
     File(PathBuf),
     Memory(Arc<[u8]>),
 }
@@ -25,7 +25,7 @@ impl Source {
     }
 
     /// What is in it now. Blocks.
-    pub(super) fn read(&self) -> Result<Arc<[u8]>, ConnectError> {
+    pub(crate) fn read(&self) -> Result<Arc<[u8]>, ConnectError> {
         let path = match self {
             Self::File(path) => path,
             Self::Memory(content) => return Ok(Arc::clone(content)),

@@ -26,6 +26,8 @@ fn options_are_read_as_java_reads_them() {
     check("a.B required c=\"\\t\\n\\101\\60x\\q\";", &[("c", "\t\nA0xq")]);
     check("a.B required c=\"\";", &[("c", "")]);
     check("a.B required // a comment\n c=d /* and\n another */ e=f;", &[("c", "d"), ("e", "f")]);
+    check("a.B required c=\"\\8\\400\\377\";", &[("c", "8 0ÿ")]);
+    // Java takes neither without quotes.
     check("a.B required c=d==;", &[("c", "d==")]);
     check("a.B required c=3600;", &[("c", "3600")]);
     check("a.B required unsecuredLoginStringClaim_sub=\"ä\";", &[("unsecuredLoginStringClaim_sub", "ä")]);
