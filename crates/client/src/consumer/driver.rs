@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ottla_core::connection::{Answer, Encodable};
 use ottla_core::consumer::{FetchAction, ResetAction};
+use ottla_core::events::Role;
 use ottla_core::groups::{
     Action, FindGroupCoordinator, GroupRequest, GroupResponse, LookupError, read_coordinator,
 };
@@ -200,7 +201,9 @@ impl Engine {
 }
 
 fn options(versions: VersionRange, timeout: Duration) -> SendOptions {
-    SendOptions { versions, expects_answer: true, timeout }
+    let mut options = SendOptions::new(versions, timeout);
+    options.role = Role::Consumer;
+    options
 }
 
 fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attempt: &mut usize) {
