@@ -35,6 +35,7 @@ mod consumer;
 mod error;
 mod producer;
 mod record;
+pub mod sasl;
 
 pub use client::{Client, ClientBuilder, Destination};
 pub use config::error::ConfigError;
@@ -50,14 +51,10 @@ pub use ottla_core::groups::{GroupError, GroupErrorKind};
 pub use ottla_core::metadata::{Broker, ClusterSnapshot, Partition, Topic};
 pub use ottla_core::producer::{Acks, Partitioner, ProduceError, ProduceErrorKind};
 pub use ottla_core::request::RequestError;
-pub use ottla_core::sasl;
 pub use ottla_protocol::compression::{Compression, CompressionLevel};
 #[cfg(feature = "http-connect")]
 pub use ottla_transport::HttpConnectConnector;
-pub use ottla_transport::{
-    Connecting, Connector, CredentialsProvider, FixedCredentials, Providing, Socks5Connector, Stream,
-    TcpConnector,
-};
+pub use ottla_transport::{Connecting, Connector, Socks5Connector, Stream, TcpConnector};
 #[cfg(feature = "tls")]
 pub use ottla_transport::{TlsConfig, TlsConfigBuilder, TlsConnector, TlsProvider, TlsVersion};
 pub use producer::{Delivery, Producer, ProducerBuilder, RecordMetadata, SendError, TrySendError};

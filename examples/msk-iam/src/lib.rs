@@ -19,8 +19,9 @@ use aws_sigv4::http_request::{
 };
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
-use ottla_client::sasl::{Exchange, Mechanism, SaslError, SaslErrorKind, Start, Step};
-use ottla_client::{CredentialsProvider, Providing};
+use ottla_client::sasl::{
+    CredentialsProvider, Exchange, Mechanism, Providing, SaslError, SaslErrorKind, Start, Step,
+};
 use serde_json::{Map, Value, json};
 
 const NAME: &str = "AWS_MSK_IAM";

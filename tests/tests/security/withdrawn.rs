@@ -1,10 +1,8 @@
 //! Credentials that were good and are no more: whoever needs a new connection is told at once and by kind, and brokers
 //! are not asked over and over.
 
-use ottla_client::sasl::{Mechanism, Plain, SaslErrorKind};
-use ottla_client::{
-    Client, ConnectErrorKind, CredentialsProvider, OffsetReset, Providing, Record, RequestError,
-};
+use ottla_client::sasl::{CredentialsProvider, Mechanism, Plain, Providing, SaslErrorKind};
+use ottla_client::{Client, ConnectErrorKind, OffsetReset, Record, RequestError};
 use ottla_tests::real_kafka::unique;
 use ottla_tests::secured::{Secured, SecuredTestBroker};
 use std::error::Error;

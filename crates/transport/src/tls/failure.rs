@@ -136,11 +136,13 @@ fn of_certificate(error: &CertificateError) -> ConnectError {
 
 /// Names of a certificate that an error shows.
 const MAX_NAMES: usize = 10;
-/// How much of each, in characters: more than a DNS name can have. rustls writes some with its own kind around them.
-const MAX_NAME: usize = 280;
+/// How much of each, in characters: a DNS name is not longer.
+const MAX_NAME: usize = 253;
 
+/// rustls writes `DnsName("localhost")`, `IpAddress(127.0.0.1)`.
 fn bounded(name: &str) -> String {
-    name.chars().take(MAX_NAME).collect()
+    let bare = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
+    bare.trim_matches('"').chars().take(MAX_NAME).collect()
 }
 
 fn of_alert(alert: Alert, progress: Progress) -> ConnectError {

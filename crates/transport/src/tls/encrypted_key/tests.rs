@@ -107,9 +107,12 @@ fn keys_that_openssl_encrypted_are_decrypted() {
     let plain = read(PLAIN, None).expect("a key");
     for (way, pem) in ENCRYPTED {
         assert_eq!(read(pem, Some("testtest")).expect(way), plain, "{way}");
+        assert!(read(pem, None).expect_err(way).contains("key_password"));
+    }
+    // One of each kind: deriving a key takes its time.
+    for (way, pem) in [ENCRYPTED[0], ENCRYPTED[4]] {
         let among_others = format!("Bag Attributes\n{}\n{pem}\n", PLAIN.replace("PRIVATE KEY", "SOMETHING"));
         assert_eq!(read(&among_others, Some("testtest")).expect(way), plain, "{way}");
-        assert!(read(pem, None).expect_err(way).contains("key_password"));
         let wrong = read(pem, Some("testtesT")).expect_err(way);
         assert!(wrong.contains("check its password") && !wrong.contains("testtesT"), "{wrong}");
     }
