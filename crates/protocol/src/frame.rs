@@ -285,7 +285,11 @@ mod tests {
     fn a_frame_that_cannot_be_written_leaves_those_before_it_as_they_were() {
         let batch = Bytes::from(vec![7; SHARE_FROM]);
         let mut out = FrameBuf::new();
-        out.put_frame(|out| Ok(out.put_shared(&batch))).expect("it can be written");
+        let put = |out: &mut FrameBuf| {
+            out.put_shared(&batch);
+            Ok(())
+        };
+        out.put_frame(put).expect("it can be written");
         let before = out.clone().into_bytes();
         let refused = out.put_frame(|out| {
             out.put(b"half");

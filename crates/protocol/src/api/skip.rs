@@ -109,8 +109,7 @@ mod tests {
     use crate::types::Uuid;
 
     fn response(version: i16, topics: usize) -> ProduceResponse {
-        let mut response = ProduceResponse::default();
-        response.throttle_time_ms = 1234;
+        let mut response = ProduceResponse { throttle_time_ms: 1234, ..ProduceResponse::default() };
         for topic in 0..topics {
             let mut of_topic = TopicProduceResponse::default();
             match version {
@@ -118,12 +117,15 @@ mod tests {
                 _ => of_topic.name = "x".repeat(topic * 100).into(),
             }
             for index in 0..topic {
-                let mut partition = PartitionProduceResponse::default();
-                partition.index = index as i32;
+                let mut partition =
+                    PartitionProduceResponse { index: index as i32, ..PartitionProduceResponse::default() };
                 if version >= 8 && index % 2 == 1 {
                     partition.error_message = Some("no".into());
-                    let mut record = BatchIndexAndErrorMessage::default();
-                    record.batch_index_error_message = (index > 1).then(|| "why".into());
+                    let batch_index_error_message = (index > 1).then(|| "why".into());
+                    let record = BatchIndexAndErrorMessage {
+                        batch_index_error_message,
+                        ..BatchIndexAndErrorMessage::default()
+                    };
                     partition.record_errors = vec![record; index];
                 }
                 if version >= 10 {
