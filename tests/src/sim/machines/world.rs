@@ -139,6 +139,7 @@ impl World {
             history: self.history.merge(journal),
             logs: self.logs(),
             idempotent: self.settings.idempotent,
+            is_calm: false,
             convergence_limit: CONVERGENCE_LIMIT,
         }
     }
@@ -224,7 +225,8 @@ impl World {
             }
             Disturbance::Leave(at) => {
                 if let Some(consumer) = &mut self.consumers[at] {
-                    consumer.close(now);
+                    let notes = notes(&self.history, &self.tally, now, &self.cluster, self.faults_stopped);
+                    consumer.close(now, &notes);
                     self.due[at + 1] = Some(now);
                 }
             }

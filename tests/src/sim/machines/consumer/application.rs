@@ -97,12 +97,14 @@ impl Application {
 
 impl ConsumerActor {
     /// Closes the consumer: commits what is done with, hears what it was not told yet, and leaves.
-    pub(in super::super) fn close(&mut self, now: Instant) {
+    pub(in super::super) fn close(&mut self, now: Instant, notes: &Notes<'_>) {
         let now = crate::sim::machines::clock::to_client(now);
         if self.is_closing {
             return;
         }
         self.is_closing = true;
+        let (consumer, group) = (self.name.clone(), GROUP.to_owned());
+        notes.note(ClientEvent::GivenBack { consumer, group });
         self.application.has_closed = true;
         self.consumed.on_poll();
         let offsets = self.consumed.uncommitted(None);
@@ -129,7 +131,7 @@ impl ConsumerActor {
             return self.commits.is_empty() && self.hear_out(now, notes);
         }
         match self.application.state {
-            State::Working { until } if until <= now.instant => self.begin_poll(now),
+            State::Working { until } if until <= now.instant => self.begin_poll(now, notes),
             State::Working { .. } => return false,
             State::Committing(token) if self.commits.contains_key(&token) => return false,
             State::Committing(_) => {
@@ -142,7 +144,9 @@ impl ConsumerActor {
         true
     }
 
-    fn begin_poll(&mut self, now: Now) {
+    fn begin_poll(&mut self, now: Now, notes: &Notes<'_>) {
+        let (consumer, group) = (self.name.clone(), GROUP.to_owned());
+        notes.note(ClientEvent::GivenBack { consumer, group });
         self.application.state = State::Polling;
         self.fetcher.unpin(std::mem::take(&mut self.application.holds));
         self.consumed.on_poll();
