@@ -9,5 +9,6 @@ pub mod random;
 pub mod real_kafka;
 pub mod rewrite_hosts;
 pub mod scripted_network;
+pub mod secured;
 pub mod sim;
 pub mod workload;

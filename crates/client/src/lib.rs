@@ -38,13 +38,18 @@ pub use consumer::{
     Batch, Consumer, ConsumerBuilder, ConsumerError, ConsumerRecord, ConsumerRecords, Message,
     RebalanceListener,
 };
-pub use error::{ClientError, ClientErrorKind};
+pub use error::{BootstrapFailure, ClientError, ClientErrorKind};
 pub use ottla_core::assignors::{Assignor, RangeAssignor, RoundRobinAssignor};
+pub use ottla_core::connection::{ConnectError, ConnectErrorKind};
 pub use ottla_core::consumer::{Offset, OffsetAndMetadata, OffsetResetPolicy as OffsetReset, TopicPartition};
 pub use ottla_core::groups::{GroupError, GroupErrorKind};
 pub use ottla_core::metadata::{Broker, ClusterSnapshot, Partition, Topic};
 pub use ottla_core::producer::{Acks, Partitioner, ProduceError, ProduceErrorKind};
+pub use ottla_core::request::RequestError;
+pub use ottla_core::sasl;
 pub use ottla_protocol::compression::{Compression, CompressionLevel};
-pub use ottla_transport::{Connecting, Connector, Stream, TcpConnector};
+pub use ottla_transport::{
+    Connecting, Connector, CredentialsProvider, FixedCredentials, Providing, Stream, TcpConnector,
+};
 pub use producer::{Delivery, Producer, ProducerBuilder, RecordMetadata, SendError, TrySendError};
 pub use record::Record;

@@ -182,6 +182,7 @@ mod counters {
     pub fn edges() -> Vec<Edge> {
         [
             connection::EDGES.edges(),
+            connection::LOGIN_EDGES.edges(),
             metadata::EDGES.edges(),
             producer::identity_edges(),
             producer::batch_edges(),

@@ -49,6 +49,7 @@ mod secret;
 #[cfg(feature = "sasl")]
 mod unsecured_token;
 
+pub(crate) use error::shown;
 pub use error::{SaslError, SaslErrorKind};
 pub use mechanism::{Exchange, Mechanism, Start, Step};
 #[cfg(feature = "sasl")]

@@ -8,13 +8,13 @@
 //! Not here: which broker to talk to, what to send, and retries.
 //!
 //! ```no_run
-//! use std::sync::Arc;
 //! use std::time::Duration;
 //!
 //! use ottla_core::connection::ConnectionConfig;
+//! use ottla_core::random::Jitter;
 //! use ottla_protocol::message::Message;
 //! use ottla_protocol::messages::metadata_request::MetadataRequest;
-//! use ottla_transport::{Clock, Connection, SendOptions, TcpConnector};
+//! use ottla_transport::{Clock, Dialer, SendOptions};
 //!
 //! # async fn example() {
 //! let timeout = Duration::from_secs(10);
@@ -23,10 +23,10 @@
 //!     client_software_name: "example".into(),
 //!     client_software_version: "1".into(),
 //!     negotiation_timeout: timeout,
+//!     authentication_timeout: None,
 //! };
-//! let connector = Arc::new(TcpConnector::default());
-//! let connection =
-//!     Connection::open(connector, "localhost", 9092, Duration::ZERO, timeout, config, Clock::system());
+//! let dialer = Dialer::new(config, Clock::system());
+//! let connection = dialer.open("localhost", 9092, Duration::ZERO, Jitter::seeded(1));
 //! let options = SendOptions { versions: MetadataRequest::VERSIONS, expects_answer: true, timeout };
 //! let (sender, receiver) = tokio::sync::oneshot::channel();
 //! let reply = Box::new(move |answer| _ = sender.send(answer));
@@ -38,8 +38,14 @@
 mod clock;
 mod connection;
 mod connector;
+mod credentials;
+mod dialer;
+mod entropy;
 mod write_queue;
 
 pub use clock::Clock;
 pub use connection::{Connection, Reply, SendOptions};
 pub use connector::{Connecting, Connector, Stream, TcpConnector};
+pub use credentials::{CredentialsProvider, FixedCredentials, Providing};
+pub use dialer::Dialer;
+pub use entropy::EntropySource;

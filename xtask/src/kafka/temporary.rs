@@ -3,6 +3,7 @@
 use super::layout::ClusterFolder;
 use super::lock::Lock;
 use super::release::Release;
+use super::security::{self, Listener};
 use super::state::Cluster;
 use super::{down, up};
 use crate::workspace;
@@ -20,6 +21,16 @@ impl Temporary {
     /// Starts a new cluster of the pinned release. A cluster of that name which a killed run left behind is
     /// ended first; one that a living run uses is an error.
     pub fn up(name: &str, nodes: u16) -> Result<Temporary> {
+        Self::with_listeners(name, nodes, Vec::new())
+    }
+
+    /// The same with one node and every way into it that can be had here; also says why some cannot.
+    pub fn secured(name: &str) -> Result<(Temporary, Option<String>)> {
+        let (listeners, missing) = security::available(&security::every_listener());
+        Ok((Self::with_listeners(name, 1, listeners)?, missing))
+    }
+
+    fn with_listeners(name: &str, nodes: u16, listeners: Vec<&'static Listener>) -> Result<Temporary> {
         let folder = ClusterFolder::new(&workspace::target_directory()?, name);
         let lock = Lock::take(&folder)?;
         down::down(&folder, &lock)?;
@@ -28,7 +39,7 @@ impl Temporary {
             nodes,
             release: Release::pinned()?,
             port: None,
-            listeners: Vec::new(),
+            listeners,
         };
         let cluster = up::up(&folder, &lock, &wanted)?;
         Ok(Temporary { cluster, folder, lock })
@@ -37,6 +48,11 @@ impl Temporary {
     /// What clients take as `bootstrap.servers`.
     pub fn bootstrap_servers(&self) -> String {
         self.cluster.bootstrap_servers()
+    }
+
+    /// What clients must know of its other listeners, as JSON.
+    pub fn security_file(&self) -> PathBuf {
+        self.folder.security_state()
     }
 
     /// The folder of its release's jars, with the console clients.

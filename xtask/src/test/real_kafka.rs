@@ -29,6 +29,16 @@ pub fn run(filters: &[String]) -> Result<Tally> {
         vec![("OTTLA_TEST_KAFKA", one.bootstrap_servers()), ("OTTLA_TEST_KAFKA3", three.bootstrap_servers())];
     let mut tally = section("end-to-end tests", "kafka", filters, &[], kafka.clone()).run()?;
 
+    println!("\n== starting Kafka with every listener");
+    let (secured, missing) = Temporary::secured("test-secured")?;
+    println!("{}, logs in {}", secured.bootstrap_servers(), secured.logs());
+    if let Some(reason) = missing {
+        println!("without GSSAPI: {reason}");
+    }
+    let environment = vec![("OTTLA_TEST_KAFKA_SECURED", secured.security_file().display().to_string())];
+    tally += section("ways in", "security", filters, &[], environment).run()?;
+    drop(secured);
+
     let peers = Peers::find(&one)?;
     for (peer, reason) in &peers.missing {
         println!(

@@ -6,7 +6,6 @@
 use std::fmt;
 
 /// Of a server's text no more than this is shown, in characters.
-#[cfg(feature = "sasl")]
 const SHOWN_CHARACTERS: usize = 512;
 
 /// An exchange that failed, or that cannot start.
@@ -95,8 +94,7 @@ impl fmt::Display for SaslError {
 impl std::error::Error for SaslError {}
 
 /// A server's text, fit to be shown: cut, and without control characters.
-#[cfg(feature = "sasl")]
-pub(super) fn shown(text: &[u8]) -> String {
+pub(crate) fn shown(text: &[u8]) -> String {
     // No character is longer than four bytes, so the cut is behind what is shown.
     let text = &text[..text.len().min(4 * SHOWN_CHARACTERS)];
     let text = String::from_utf8_lossy(text);
@@ -106,7 +104,7 @@ pub(super) fn shown(text: &[u8]) -> String {
         .collect()
 }
 
-#[cfg(all(test, feature = "sasl"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -1,0 +1,10 @@
+//! Every way into a cluster, and every way to be refused: on a real Apache Kafka and on the test broker.
+
+#[path = "security/reauthentication.rs"]
+mod reauthentication;
+#[path = "security/refusals.rs"]
+mod refusals;
+#[path = "security/table.rs"]
+mod table;
+#[path = "security/ways.rs"]
+mod ways;
