@@ -26,6 +26,7 @@ mod memory_within_budget;
 mod one_owner;
 mod one_owner_in_a_generation;
 mod reading;
+mod rebalances_in_time;
 mod resolved_once;
 mod sequences_have_no_gap;
 mod told_in_turn;
@@ -63,6 +64,7 @@ pub const CHECKERS: &[Checker] = &[
     memory_within_budget::CHECKER,
     one_owner::CHECKER,
     one_owner_in_a_generation::CHECKER,
+    rebalances_in_time::CHECKER,
     resolved_once::CHECKER,
     sequences_have_no_gap::CHECKER,
     told_in_turn::CHECKER,

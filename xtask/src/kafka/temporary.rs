@@ -34,13 +34,8 @@ impl Temporary {
         let folder = ClusterFolder::new(&workspace::target_directory()?, name);
         let lock = Lock::take(&folder)?;
         down::down(&folder, &lock)?;
-        let wanted = up::Wanted {
-            name: name.to_owned(),
-            nodes,
-            release: Release::pinned()?,
-            port: None,
-            listeners,
-        };
+        let wanted =
+            up::Wanted { name: name.to_owned(), nodes, release: Release::pinned()?, port: None, listeners };
         let cluster = up::up(&folder, &lock, &wanted)?;
         Ok(Temporary { cluster, folder, lock })
     }

@@ -13,16 +13,18 @@ const BINARY: &str = "judge";
 
 /// The copy.
 pub struct Copy {
+    target: PathBuf,
     folder: PathBuf,
 }
 
 impl Copy {
     /// A copy that may be there from an earlier run.
     pub fn of_workspace() -> Result<Self> {
-        let folder = workspace::target_directory()?.join("mutations");
+        let target = workspace::target_directory()?;
+        let folder = target.join("mutations");
         fs::create_dir_all(folder.join("tree"))
             .with_context(|| format!("cannot make {}", folder.display()))?;
-        Ok(Self { folder })
+        Ok(Self { target, folder })
     }
 
     /// Makes the copy equal to the workspace.
@@ -52,7 +54,8 @@ impl Copy {
         write_if_other(&path, mutation.apply(&source)?.as_bytes())
     }
 
-    /// Builds what runs worlds. Of what mutations change, building takes longer than running: few worlds are run.
+    /// Builds what runs worlds. Of what mutations change, building takes longer than running: few worlds are run. Most
+    /// of a world's time is the cluster's, and few mutations change that.
     pub fn build(&self) -> Command {
         let mut command = workspace::cargo();
         command
@@ -61,9 +64,12 @@ impl Copy {
             .args(["--config", "profile.release.opt-level = 0"])
             .args(["--config", "profile.release.package.'*'.opt-level = 1"])
             .args(["--config", "profile.release.package.ottla-protocol.opt-level = 1"])
+            .args(["--config", "profile.release.package.ottla-testbroker.opt-level = 1"])
             .args(["--config", "profile.release.debug = false"])
             .args(["--config", "profile.release.incremental = true"])
             .env("CARGO_TARGET_DIR", self.folder.join("build"))
+            // Whoever asked for builds that are not incremental did not mean these.
+            .env("CARGO_INCREMENTAL", "1")
             .env_remove("CARGO_MANIFEST_DIR")
             // What a mutation no longer uses is no concern.
             .env("RUSTFLAGS", "-Awarnings");
@@ -75,15 +81,16 @@ impl Copy {
         Command::new(self.built())
     }
 
-    /// Keeps what was built last.
-    pub fn keep(&self) -> Result<()> {
-        let copied = fs::copy(self.built(), self.folder.join(BINARY)).map(drop);
-        copied.with_context(|| format!("cannot copy {}", self.built().display()))
+    /// Builds the same in the workspace itself, optimised: it may well be there already.
+    pub fn build_without(&self) -> Command {
+        let mut command = workspace::cargo();
+        command.args(["build", "--release", "--package", "ottla-tests", "--bin", BINARY]);
+        command
     }
 
-    /// Runs worlds with what was kept.
-    pub fn kept(&self) -> Command {
-        Command::new(self.folder.join(BINARY))
+    /// Runs worlds without a mutation.
+    pub fn judge_without(&self) -> Command {
+        Command::new(self.target.join("release").join(BINARY))
     }
 
     /// Where the output about a mutation goes.

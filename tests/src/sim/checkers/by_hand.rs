@@ -140,6 +140,15 @@ impl ByHand {
 
     /// A generation that is stable, with its members by `client.id` and their partitions of `t`.
     pub(super) fn generation(self, generation_id: i32, members: &[(&str, &[i32])]) -> Self {
+        self.group("Stable", generation_id, members)
+    }
+
+    /// A group that waits for its members to join.
+    pub(super) fn preparing(self, generation_id: i32, members: &[(&str, &[i32])]) -> Self {
+        self.group("PreparingRebalance", generation_id, members)
+    }
+
+    fn group(self, state: &'static str, generation_id: i32, members: &[(&str, &[i32])]) -> Self {
         let member = |&(client_id, partitions): &(&str, &[i32])| {
             let mut member = models().member.clone();
             member.member_id = format!("{client_id}-id");
@@ -149,7 +158,7 @@ impl ByHand {
         };
         self.cluster(JournalEvent::GroupChanged {
             group: "g".into(),
-            state: "Stable",
+            state,
             generation_id,
             protocol: "range".into(),
             members: members.iter().map(member).collect(),
