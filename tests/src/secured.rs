@@ -33,6 +33,8 @@ pub struct Door {
     pub tokens: Option<String>,
     /// Whether it wants a client certificate.
     pub wants_client_certificate: bool,
+    /// Whether its certificate, if it has one, is good.
+    pub is_good: bool,
 }
 
 /// PEM files.
@@ -79,10 +81,10 @@ impl Secured {
         let all: Value = serde_json::from_str(&text).expect("json");
         let clients = members(&all["tls"]["clients"]);
         let files = members(&all["oauth"]["tokens"]);
+        let listeners = members(&all["listeners"]).map(|(name, door)| (name, Door::from_description(door)));
+        let plaintext = ("plaintext".to_owned(), Door::plaintext(text_of(&all["plaintext"])));
         Self {
-            doors: members(&all["listeners"])
-                .map(|(name, door)| (name, Door::from_description(door)))
-                .collect(),
+            doors: listeners.chain([plaintext]).collect(),
             passwords: all["users"].as_array().into_iter().flatten().map(user).collect(),
             tls: TlsFiles {
                 ca: text_of(&all["tls"]["ca"]).into(),
@@ -124,6 +126,17 @@ impl Secured {
 }
 
 impl Door {
+    fn plaintext(bootstrap_servers: String) -> Self {
+        Self {
+            bootstrap_servers,
+            security_protocol: "PLAINTEXT".to_owned(),
+            mechanisms: Vec::new(),
+            tokens: None,
+            wants_client_certificate: false,
+            is_good: true,
+        }
+    }
+
     fn from_description(door: &Value) -> Self {
         Self {
             bootstrap_servers: text_of(&door["bootstrap_servers"]),
@@ -131,6 +144,7 @@ impl Door {
             mechanisms: door["mechanisms"].as_array().into_iter().flatten().map(text_of).collect(),
             tokens: door["tokens"].as_str().map(str::to_owned),
             wants_client_certificate: door["client_certificate_required"] == true,
+            is_good: door["certificate"].as_str().is_none_or(|name| name == "broker"),
         }
     }
 }

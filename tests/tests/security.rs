@@ -8,3 +8,5 @@ mod refusals;
 mod table;
 #[path = "security/ways.rs"]
 mod ways;
+#[path = "security/withdrawn.rs"]
+mod withdrawn;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ottla_core::connection::ConnectErrorKind;
+use ottla_core::connection::{ConnectError, ConnectErrorKind};
 use ottla_core::request::RequestError;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::types::TopicName;
@@ -95,6 +95,19 @@ impl ClientError {
     /// What happened.
     pub fn kind(&self) -> &ClientErrorKind {
         &self.kind
+    }
+
+    /// Why a connection could not be made, if that is what happened; of several bootstrap servers the first one's.
+    pub fn connect_error(&self) -> Option<&ConnectError> {
+        let failures = match &self.kind {
+            ClientErrorKind::Unreachable(failures) => &failures[..],
+            _ => &[],
+        };
+        let errors = self.source.iter().chain(failures.iter().map(|failure| &failure.error));
+        errors.into_iter().find_map(|error| match error {
+            RequestError::Connect(error) => Some(error),
+            _ => None,
+        })
     }
 
     /// Whether the same may succeed later.

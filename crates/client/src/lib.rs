@@ -32,7 +32,7 @@ mod error;
 mod producer;
 mod record;
 
-pub use client::{Client, ClientBuilder};
+pub use client::{Client, ClientBuilder, Destination};
 pub use config::ConfigError;
 pub use consumer::{
     Batch, Consumer, ConsumerBuilder, ConsumerError, ConsumerRecord, ConsumerRecords, Message,
@@ -48,8 +48,13 @@ pub use ottla_core::producer::{Acks, Partitioner, ProduceError, ProduceErrorKind
 pub use ottla_core::request::RequestError;
 pub use ottla_core::sasl;
 pub use ottla_protocol::compression::{Compression, CompressionLevel};
+#[cfg(feature = "http-connect")]
+pub use ottla_transport::HttpConnectConnector;
 pub use ottla_transport::{
-    Connecting, Connector, CredentialsProvider, FixedCredentials, Providing, Stream, TcpConnector,
+    Connecting, Connector, CredentialsProvider, FixedCredentials, Providing, Socks5Connector, Stream,
+    TcpConnector,
 };
+#[cfg(feature = "tls")]
+pub use ottla_transport::{TlsConfig, TlsConfigBuilder, TlsConnector, TlsProvider, TlsVersion};
 pub use producer::{Delivery, Producer, ProducerBuilder, RecordMetadata, SendError, TrySendError};
 pub use record::Record;

@@ -419,12 +419,19 @@ impl Connection {
         };
         let versions = ApiVersions::from_response(&response);
         if refused {
-            let theirs = versions.range(ApiKey::API_VERSIONS).map_or(0, |range| range.max);
-            if theirs >= version {
+            // Those that say nothing speak the first version alone.
+            let theirs = versions.range(ApiKey::API_VERSIONS).unwrap_or(VersionRange::new(0, 0));
+            let ours = ApiVersionsRequest::VERSIONS;
+            let common = theirs.intersect(ours);
+            if common.is_empty() {
+                let (api, theirs) = (ApiKey::API_VERSIONS, Some(theirs));
+                return self.close(RequestError::UnsupportedVersion { api, ours, theirs });
+            }
+            if common.max >= version {
                 return self.close_as_not_kafka("ApiVersions was refused in a version that it offers");
             }
             self.go(State::Negotiating);
-            return self.ask_for_versions(now, theirs.max(0));
+            return self.ask_for_versions(now, common.max);
         }
         if let Err(code) = ErrorCode(response.error_code).into_result() {
             return self.close_as_not_kafka(&format!("ApiVersions was refused: {code}"));
@@ -496,6 +503,7 @@ impl Connection {
                 let reason = error.to_string();
                 (RequestError::Disconnected { sent: true, reason }, RequestError::Connect(error))
             }
+            reason @ RequestError::UnsupportedVersion { .. } => (reason.clone(), reason),
             not_kafka @ RequestError::NotKafka { .. } if was_opening => {
                 let of_unsent = connect_error(ConnectErrorKind::NotKafka, not_kafka.to_string());
                 (not_kafka, of_unsent)

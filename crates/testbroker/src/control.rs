@@ -33,6 +33,8 @@ pub enum ControlError {
     UnknownPartition(TopicName, i32),
     /// The controller has given the node up.
     NodeFenced(NodeId),
+    /// There is no such listener, or it has no SASL.
+    UnknownListener(String),
     /// The node's replica lacks records: it must not lead.
     NotInSync(NodeId),
 }
@@ -42,6 +44,7 @@ impl fmt::Display for ControlError {
         match self {
             Self::UnknownNode(node) => write!(f, "no such node: {node}"),
             Self::UnknownPartition(topic, partition) => write!(f, "no such partition: {topic}-{partition}"),
+            Self::UnknownListener(name) => write!(f, "no such listener with SASL: {name}"),
             Self::NodeFenced(node) => write!(f, "the node is fenced: {node}"),
             Self::NotInSync(node) => write!(f, "not in sync, so it cannot lead: {node}"),
         }

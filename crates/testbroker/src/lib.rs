@@ -45,6 +45,8 @@ mod image;
 pub mod journal;
 mod leader_epochs;
 mod leading;
+mod listener;
+mod listeners;
 mod log;
 mod node;
 mod now;
@@ -56,11 +58,14 @@ mod random;
 mod replica;
 mod replication;
 mod retention;
+mod sasl;
 mod server;
 mod status;
 mod subject;
 mod test_broker;
 mod timers;
+#[cfg(feature = "tls")]
+mod tls;
 mod topic;
 mod topic_config;
 mod topic_creation;
@@ -71,6 +76,14 @@ pub use cluster::Cluster;
 pub use config::{BuildError, ClusterBuilder};
 pub use connection::{Action, CloseReason, ConnectionId};
 pub use control::{ControlError, ReplicationScope};
+pub use listener::{ListenerConfig, SecurityProtocol};
 pub use now::{Instant, Now};
+pub use sasl::{
+    Authenticated, DelegationToken, Mechanism, SaslConfig, ScramCredential, ScramMechanism, TokenPolicy,
+};
+#[cfg(feature = "signed-tokens")]
+pub use sasl::{InvalidKeySet, KeySet};
 pub use status::{GroupStatus, PartitionStatus, ReplicaStatus};
 pub use test_broker::{AdminError, StartError, StoredRecord, TestBroker, TestBrokerBuilder};
+#[cfg(feature = "tls")]
+pub use tls::{ClientCertificates, InvalidTls, TlsConfig, TlsVersion};

@@ -9,9 +9,10 @@ use ottla_core::random::Jitter;
 
 use crate::clock::Clock;
 use crate::connection::Connection;
-use crate::connector::{Connector, TcpConnector};
+use crate::connector::Connector;
 use crate::credentials::CredentialsProvider;
 use crate::entropy::EntropySource;
+use crate::tcp::TcpConnector;
 
 /// Opens connections.
 #[derive(Clone)]

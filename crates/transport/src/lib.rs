@@ -41,11 +41,24 @@ mod connector;
 mod credentials;
 mod dialer;
 mod entropy;
+#[cfg(feature = "http-connect")]
+mod http_connect;
+mod proxy;
+mod socks5;
+mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 mod write_queue;
 
 pub use clock::Clock;
 pub use connection::{Connection, Reply, SendOptions};
-pub use connector::{Connecting, Connector, Stream, TcpConnector};
+pub use connector::{Connecting, Connector, Stream};
 pub use credentials::{CredentialsProvider, FixedCredentials, Providing};
 pub use dialer::Dialer;
 pub use entropy::EntropySource;
+#[cfg(feature = "http-connect")]
+pub use http_connect::HttpConnectConnector;
+pub use socks5::Socks5Connector;
+pub use tcp::TcpConnector;
+#[cfg(feature = "tls")]
+pub use tls::{TlsConfig, TlsConfigBuilder, TlsConnector, TlsProvider, TlsVersion};

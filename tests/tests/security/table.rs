@@ -1,6 +1,6 @@
 //! Through each way records are produced, and consumed in a group.
 
-use crate::ways::Way;
+use crate::ways::{Proxies, Way};
 use ottla_client::{OffsetReset, Record};
 use ottla_tests::real_kafka::unique;
 use ottla_tests::secured::Secured;
@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 const RECORDS: usize = 20;
 
-async fn round_trip(cluster: &Secured, way: &Way) -> Result<(), String> {
-    let client = way.builder(cluster).connect().await.map_err(|error| error.to_string())?;
+async fn round_trip(cluster: &Secured, way: &Way, proxies: &Proxies) -> Result<(), String> {
+    let client = way.builder(cluster, proxies).connect().await.map_err(|error| error.to_string())?;
     let topic = unique("ways");
     let producer = client.producer().build().map_err(|error| error.to_string())?;
     for number in 0..RECORDS {
@@ -36,17 +36,18 @@ async fn round_trip(cluster: &Secured, way: &Way) -> Result<(), String> {
 }
 
 async fn every_way(cluster: &Secured) {
+    let proxies = Proxies::start().await;
     let mut failures = Vec::new();
     for way in Way::all(cluster) {
-        let result = timeout(Duration::from_secs(30), round_trip(cluster, &way)).await;
-        let result = result.unwrap_or_else(|_| Err("not done in 30 s".to_owned()));
-        println!(
-            "{:24} {:16} {}",
-            way.door,
-            way.login,
-            result.as_ref().map_or_else(String::as_str, |()| "ok")
-        );
-        failures.extend(result.err().map(|error| format!("{way:?}: {error}")));
+        let passed = || proxies.socks5.passed() + proxies.http_connect.passed();
+        let before = passed();
+        let result = timeout(Duration::from_secs(30), round_trip(cluster, &way, &proxies)).await;
+        let mut result = result.unwrap_or_else(|_| Err("not done in 30 s".to_owned()));
+        if result.is_ok() && (passed() > before) != way.proxy.is_some() {
+            result = Err(format!("{} connections went through a proxy", passed() - before));
+        }
+        println!("{way} {}", result.as_ref().map_or_else(String::as_str, |()| "ok"));
+        failures.extend(result.err().map(|error| format!("{way}: {error}")));
     }
     assert!(failures.is_empty(), "{failures:#?}");
 }

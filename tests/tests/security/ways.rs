@@ -1,53 +1,100 @@
-//! Every way into a cluster, as a table.
+//! Every way into a cluster: the listener, what is shown there, and the path that leads there.
 
 use ottla_client::sasl::{OAuthBearer, Plain, Scram, ScramMechanism, UnsecuredToken};
-use ottla_client::{Client, ClientBuilder};
+use ottla_client::{Client, ClientBuilder, HttpConnectConnector, Socks5Connector, TcpConnector, TlsConfig};
+use ottla_tests::proxies::{self, Kind, Proxy};
 use ottla_tests::secured::{Door, Secured};
+use std::fmt;
 
-/// One way in: a listener and what is shown there.
+/// One way in.
 #[derive(Clone, Debug)]
 pub struct Way {
     /// The listener.
     pub door: String,
-    /// `none`, or the mechanism with the kind of token.
+    /// `none`, or the mechanism.
     pub login: String,
+    /// Through which kind of proxy, if any.
+    pub proxy: Option<Kind>,
+}
+
+/// A proxy of each kind.
+pub struct Proxies {
+    pub socks5: Proxy,
+    pub http_connect: Proxy,
+}
+
+impl Proxies {
+    pub async fn start() -> Self {
+        Self { socks5: Proxy::start(Kind::Socks5).await, http_connect: Proxy::start(Kind::HttpConnect).await }
+    }
 }
 
 impl Way {
-    /// All that a cluster has through good doors.
+    /// All that a cluster has.
     pub fn all(cluster: &Secured) -> Vec<Way> {
         let mut ways = Vec::new();
-        for (name, door) in &cluster.doors {
-            if door.is_tls() {
-                continue;
+        for (name, door) in cluster.doors.iter().filter(|(_, door)| door.is_good) {
+            let none = vec!["none".to_owned()];
+            let logins = if door.mechanisms.is_empty() { &none } else { &door.mechanisms };
+            for login in logins.iter().filter(|login| *login != "GSSAPI") {
+                for proxy in [None, Some(Kind::Socks5), Some(Kind::HttpConnect)] {
+                    ways.push(Way { door: name.clone(), login: login.clone(), proxy });
+                }
             }
-            let way = |login: &str| Way { door: name.clone(), login: login.to_owned() };
-            if door.mechanisms.is_empty() {
-                ways.push(way("none"));
-            }
-            ways.extend(door.mechanisms.iter().filter(|name| *name != "GSSAPI").map(|name| way(name)));
         }
         ways
     }
 
     /// A client that goes this way.
-    pub fn builder(&self, cluster: &Secured) -> ClientBuilder {
+    pub fn builder(&self, cluster: &Secured, proxies: &Proxies) -> ClientBuilder {
         let door = cluster.door(&self.door);
-        log_in(Client::builder(&door.bootstrap_servers), cluster, door, &self.login)
+        let builder = log_in(Client::builder(&door.bootstrap_servers), cluster, door, &self.login);
+        let builder = if door.is_tls() { builder.tls(tls(cluster, door)) } else { builder };
+        let tcp = TcpConnector::default();
+        match self.proxy {
+            None => builder,
+            Some(Kind::Socks5) => builder.connector(
+                Socks5Connector::new(tcp, "127.0.0.1", proxies.socks5.port())
+                    .with_credentials(proxies::USER, proxies::PASSWORD)
+                    .expect("credentials"),
+            ),
+            Some(Kind::HttpConnect) => builder.connector(
+                HttpConnectConnector::new(tcp, "127.0.0.1", proxies.http_connect.port())
+                    .with_credentials(proxies::USER, proxies::PASSWORD)
+                    .expect("credentials"),
+            ),
+        }
     }
 }
 
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = match self.proxy {
+            None => "direct",
+            Some(Kind::Socks5) => "SOCKS5",
+            Some(Kind::HttpConnect) => "HTTP CONNECT",
+        };
+        write!(f, "{:20} {:14} {path:12}", self.door, self.login)
+    }
+}
+
+fn tls(cluster: &Secured, door: &Door) -> TlsConfig {
+    let mut builder = TlsConfig::builder().ca_location(&cluster.tls.ca);
+    if door.wants_client_certificate {
+        let (certificate, key) = &cluster.tls.clients["client"];
+        builder = builder.certificate_location(certificate).key_location(key);
+    }
+    builder.build().expect("good certificates")
+}
+
 fn log_in(builder: ClientBuilder, cluster: &Secured, door: &Door, mechanism: &str) -> ClientBuilder {
-    let password = || cluster.password(mechanism);
+    let scram =
+        |mechanism, name| Scram::new(mechanism, "alice", cluster.password(name)).expect("credentials");
     match mechanism {
         "none" => builder,
-        "PLAIN" => builder.sasl(Plain::new("alice", password()).expect("credentials")),
-        "SCRAM-SHA-256" => {
-            builder.sasl(Scram::new(ScramMechanism::Sha256, "alice", password()).expect("credentials"))
-        }
-        "SCRAM-SHA-512" => {
-            builder.sasl(Scram::new(ScramMechanism::Sha512, "alice", password()).expect("credentials"))
-        }
+        "PLAIN" => builder.sasl(Plain::new("alice", cluster.password("PLAIN")).expect("credentials")),
+        "SCRAM-SHA-256" => builder.sasl(scram(ScramMechanism::Sha256, mechanism)),
+        "SCRAM-SHA-512" => builder.sasl(scram(ScramMechanism::Sha512, mechanism)),
         "OAUTHBEARER" if door.tokens.as_deref() == Some("unsecured") => {
             builder.sasl(OAuthBearer::unsecured(UnsecuredToken::new("alice").expect("a principal")))
         }

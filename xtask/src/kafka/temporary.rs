@@ -21,21 +21,30 @@ impl Temporary {
     /// Starts a new cluster of the pinned release. A cluster of that name which a killed run left behind is
     /// ended first; one that a living run uses is an error.
     pub fn up(name: &str, nodes: u16) -> Result<Temporary> {
-        Self::with_listeners(name, nodes, Vec::new())
+        Self::start(name, nodes, Release::pinned()?, Vec::new())
+    }
+
+    /// The same with one node of another release.
+    pub fn of_release(name: &str, version: &str) -> Result<Temporary> {
+        Self::start(name, 1, version.parse()?, Vec::new())
     }
 
     /// The same with one node and every way into it that can be had here; also says why some cannot.
     pub fn secured(name: &str) -> Result<(Temporary, Option<String>)> {
         let (listeners, missing) = security::available(&security::every_listener());
-        Ok((Self::with_listeners(name, 1, listeners)?, missing))
+        Ok((Self::start(name, 1, Release::pinned()?, listeners)?, missing))
     }
 
-    fn with_listeners(name: &str, nodes: u16, listeners: Vec<&'static Listener>) -> Result<Temporary> {
+    fn start(
+        name: &str,
+        nodes: u16,
+        release: Release,
+        listeners: Vec<&'static Listener>,
+    ) -> Result<Temporary> {
         let folder = ClusterFolder::new(&workspace::target_directory()?, name);
         let lock = Lock::take(&folder)?;
         down::down(&folder, &lock)?;
-        let wanted =
-            up::Wanted { name: name.to_owned(), nodes, release: Release::pinned()?, port: None, listeners };
+        let wanted = up::Wanted { name: name.to_owned(), nodes, release, port: None, listeners };
         let cluster = up::up(&folder, &lock, &wanted)?;
         Ok(Temporary { cluster, folder, lock })
     }

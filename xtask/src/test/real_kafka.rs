@@ -11,6 +11,9 @@ use anyhow::{Result, bail};
 
 const PACKAGE: &str = "ottla-tests";
 
+/// The newest of each age that protocols have changed in.
+const OLD_RELEASES: [&str; 4] = ["2.1.1", "2.8.2", "3.3.2", "3.9.1"];
+
 /// Runs these tests, or says which it leaves out and why.
 pub fn run(filters: &[String]) -> Result<Tally> {
     if let Some(missing) = maven::missing(&maven::TOOLS) {
@@ -38,6 +41,13 @@ pub fn run(filters: &[String]) -> Result<Tally> {
     let environment = vec![("OTTLA_TEST_KAFKA_SECURED", secured.security_file().display().to_string())];
     tally += section("ways in", "security", filters, &[], environment).run()?;
     drop(secured);
+
+    for version in OLD_RELEASES {
+        println!("\n== starting Kafka {version}");
+        let old = Temporary::of_release("test-old", version)?;
+        let environment = vec![("OTTLA_TEST_KAFKA_OF_AGE", old.bootstrap_servers())];
+        tally += section(&format!("Kafka {version}"), "versions", filters, &[], environment).run()?;
+    }
 
     let peers = Peers::find(&one)?;
     for (peer, reason) in &peers.missing {

@@ -11,6 +11,8 @@ use ottla_core::random::Jitter;
 use ottla_core::sasl::Mechanism;
 use ottla_protocol::types::Str;
 use ottla_transport::{Clock, Connector, CredentialsProvider, Dialer, FixedCredentials, TcpConnector};
+#[cfg(feature = "tls")]
+use ottla_transport::{TlsConfig, TlsConnector};
 
 use super::pool::{Pool, PoolConfig};
 use super::{Client, MetadataHandle, Settings, Shared};
@@ -24,6 +26,8 @@ pub struct ClientBuilder {
     bootstrap_servers: String,
     client_id: Str,
     connector: Arc<dyn Connector>,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsConfig>,
     credentials: Option<Arc<dyn CredentialsProvider>>,
     connection_timeout: Duration,
     authentication_timeout: Duration,
@@ -43,6 +47,8 @@ impl ClientBuilder {
             bootstrap_servers,
             client_id: Str::from_static("ottla"),
             connector: Arc::new(TcpConnector::default()),
+            #[cfg(feature = "tls")]
+            tls: None,
             credentials: None,
             connection_timeout: Duration::from_secs(10),
             authentication_timeout: Duration::from_secs(10),
@@ -64,10 +70,19 @@ impl ClientBuilder {
         self
     }
 
-    /// How streams to brokers are made. Default: TCP.
+    /// How streams to brokers are made: directly, through a proxy, or in one's own way. TLS is put on top of them.
+    /// Default: TCP.
     #[must_use]
     pub fn connector(mut self, connector: impl Connector + 'static) -> Self {
         self.connector = Arc::new(connector);
+        self
+    }
+
+    /// Encrypts every connection. Default: plaintext.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, config: TlsConfig) -> Self {
+        self.tls = Some(config);
         self
     }
 
@@ -172,6 +187,10 @@ impl ClientBuilder {
         };
         let mut dialer = Dialer::new(connection, clock);
         dialer.connector = self.connector;
+        #[cfg(feature = "tls")]
+        if let Some(config) = self.tls {
+            dialer.connector = Arc::new(TlsConnector::new(dialer.connector, config));
+        }
         dialer.credentials = self.credentials;
         dialer.connection_timeout = self.connection_timeout;
         let config = PoolConfig { dialer, request_timeout: self.request_timeout, backoff };

@@ -89,8 +89,9 @@ impl ConnectError {
             | K::TimedOut
             | K::ProxyUnreachable
             | K::ProxyCannotConnect
-            // A broker that shuts down closes what it has just accepted.
-            | K::NotKafka => true,
+            // A broker that shuts down closes what it has just accepted, before it has said a word.
+            | K::NotKafka
+            | K::NotTls => true,
             K::Authentication(kind) => kind == SaslErrorKind::CredentialsUnavailable,
             _ => false,
         }

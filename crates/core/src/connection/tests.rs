@@ -177,3 +177,16 @@ fn the_edges_are_these() {
     ];
     assert_eq!(EDGES.picture(), expected);
 }
+
+#[test]
+fn a_broker_that_speaks_no_version_of_ours_is_refused_with_both_ranges() {
+    let mut connection = connection();
+    connection.submit(heartbeat(1, 30));
+    let ranges = [(ApiKey::API_VERSIONS, 20, 21)];
+    connection.on_frame(START, &versions_frame(&ranges, ErrorCode::UNSUPPORTED_VERSION, 0, 0));
+    let completions = completions(&mut connection);
+    let [(1, Err(error))] = &completions[..] else { panic!("{completions:?}") };
+    let text = error.to_string();
+    assert_eq!(text, "no common version of ApiVersions: the broker speaks 20 to 21, this client 0 to 4");
+    assert!(!error.is_retriable() && !error.is_perhaps_applied());
+}
