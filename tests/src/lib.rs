@@ -5,6 +5,7 @@ pub mod broker;
 pub mod clients;
 pub mod memory_network;
 pub mod oracle;
+pub mod pages;
 pub mod proxies;
 pub mod random;
 pub mod real_kafka;

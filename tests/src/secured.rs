@@ -1,5 +1,12 @@
 //! A cluster with many ways in: its listeners, and what a client must have to use them.
 
+pub mod pki;
+mod test_broker;
+pub mod tokens;
+
+pub use pki::{Authority, Leaf};
+pub use test_broker::SecuredTestBroker;
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;

@@ -19,7 +19,5 @@ mod rewrite_hosts;
 mod secured_broker;
 #[path = "interop/secured_cases.rs"]
 mod secured_cases;
-#[path = "interop/secured_pki.rs"]
-mod secured_pki;
 #[path = "interop/secured_testbroker.rs"]
 mod secured_testbroker;

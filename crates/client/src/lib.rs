@@ -26,14 +26,17 @@
 
 mod address;
 mod client;
+#[cfg(not(feature = "properties"))]
 mod config;
+#[cfg(feature = "properties")]
+pub mod config;
 mod consumer;
 mod error;
 mod producer;
 mod record;
 
 pub use client::{Client, ClientBuilder, Destination};
-pub use config::ConfigError;
+pub use config::error::ConfigError;
 pub use consumer::{
     Batch, Consumer, ConsumerBuilder, ConsumerError, ConsumerRecord, ConsumerRecords, Message,
     RebalanceListener,

@@ -12,9 +12,12 @@
 //! [`ClusterBuilder::journal`]) has what the cluster saw and did: requests and answers, batches and commits, groups,
 //! elections, nodes, faults that fired.
 //!
-//! Not here: transactions, security, racks, compaction; eligible leader replicas (KIP-966) but for its rule that nothing
-//! is committed under `min.insync.replicas`. Nothing of ottla's client is used but the codec,
-//! so that the two cannot share a bug.
+//! Nodes have listeners, with TLS (feature `tls`) and logins where a test wants them (`listener.rs`, `tls.rs`, `sasl/`;
+//! `docs/testbroker-security.md` describes them).
+//!
+//! Not here: transactions, authorization, GSSAPI, racks, compaction; eligible leader replicas (KIP-966) but for its rule
+//! that nothing is committed under `min.insync.replicas`. Nothing of ottla's client is used but the codec, so that the two
+//! cannot share a bug.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,6 +27,25 @@
 //! broker.create_topic("orders", 6)?;
 //! println!("point any Kafka client at {}", broker.bootstrap_servers());
 //! broker.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+//!
+//! A way in for everyone, and one with a login:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use ottla_testbroker::{ListenerConfig, SaslConfig, ScramMechanism, TestBroker};
+//!
+//! let sasl = SaslConfig::new().scram_user(ScramMechanism::Sha256, "alice", "secret");
+//! let broker = TestBroker::builder()
+//!     .listener(ListenerConfig::new("OPEN"))
+//!     .listener(ListenerConfig::new("LOGIN").sasl(sasl))
+//!     .start()
+//!     .await?;
+//! let servers = broker.bootstrap_servers_by("LOGIN").expect("it has one of that name");
+//! println!("security.protocol=SASL_PLAINTEXT, bootstrap.servers={servers}");
 //! # Ok(())
 //! # }
 //! ```

@@ -74,7 +74,7 @@ impl<C> HttpConnectConnector<C> {
     fn request(&self, host: &str, port: u16) -> Result<String, ConnectError> {
         // Brokers say each other's names, and a name with a line break in it could add fields of its own.
         if host.is_empty() || !host.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let text = format_args!("this host name cannot be asked for: {}", host.escape_debug());
+            let text = format!("this host name cannot be asked for: {}", host.escape_debug());
             return Err(self.proxy.error(Kind::NameNotResolved, text));
         }
         let authority = authority(host, port);
@@ -90,7 +90,7 @@ impl<C> HttpConnectConnector<C> {
         // Byte by byte: what comes after the head is the broker's. The head is short, and read once a connection.
         while !(head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n")) {
             if head.len() == MAX_HEAD {
-                let text = format_args!("the head of its answer is longer than {MAX_HEAD} bytes");
+                let text = format!("the head of its answer is longer than {MAX_HEAD} bytes");
                 return Err(self.proxy.error(Kind::NotAProxy, text));
             }
             head.push(stream.read_u8().await.map_err(|error| self.proxy.broke_off(&error))?);
@@ -147,3 +147,6 @@ impl<C: Connector> Connector for HttpConnectConnector<C> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,3 +65,6 @@ pub(crate) fn authority(host: &str, port: u16) -> String {
 pub(crate) fn without_brackets(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
+
+#[cfg(test)]
+pub(crate) mod scripted;

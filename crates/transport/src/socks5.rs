@@ -214,7 +214,7 @@ impl Exchange<'_> {
             7 => (Kind::NotAProxy, "it does not know the command CONNECT"),
             8 => (Kind::ProxyCannotConnect, "it does not know this kind of address"),
             _ => {
-                let text = format_args!("it failed for an unknown reason: {reply}");
+                let text = format!("it failed for an unknown reason: {reply}");
                 return self.proxy.error(Kind::ProxyCannotConnect, text);
             }
         };
@@ -229,3 +229,6 @@ impl Exchange<'_> {
         self.proxy.error(Kind::NotAProxy, "what it answers is not SOCKS5: check host and port")
     }
 }
+
+#[cfg(test)]
+mod tests;

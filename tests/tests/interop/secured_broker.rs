@@ -1,6 +1,5 @@
 //! A test broker with a listener for every way in, and the files that clients need to use them.
 
-use super::secured_pki::{Authority, Certificate, TokenSigner};
 use ottla_protocol::api::ApiKey;
 use ottla_testbroker::journal::JournalEvent;
 use ottla_testbroker::{
@@ -8,6 +7,8 @@ use ottla_testbroker::{
     ScramMechanism, TestBroker, TestBrokerBuilder, TlsConfig, TlsVersion, TokenPolicy,
 };
 use ottla_tests::real_kafka::unique;
+use ottla_tests::secured::pki::{Authority, Leaf};
+use ottla_tests::secured::tokens::Signer;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -81,44 +82,43 @@ impl Drop for SecuredBroker {
 struct Material {
     authority: Authority,
     other: Authority,
-    signer: TokenSigner,
+    signer: Signer,
 }
 
 impl Material {
     fn new(folder: &Path) -> Self {
         let (authority, other) = (Authority::new("ottla test authority"), Authority::new("another"));
-        let signer = TokenSigner::new();
+        let signer = Signer::default();
         let write = |name: &str, text: &str| fs::write(folder.join(name), text).expect("written");
-        write("ca.pem", &authority.pem);
-        write("other-ca.pem", &other.pem);
-        for (name, Certificate { chain, key }) in [
+        write("ca.pem", &authority.certificate);
+        write("other-ca.pem", &other.certificate);
+        for (name, Leaf { certificate, key }) in [
             ("client", authority.sign(&["client"])),
-            ("client-expired", authority.sign_for(&["client"], (2020, 2021))),
+            ("client-expired", authority.sign_expired(&["client"])),
             ("client-wrong-ca", other.sign(&["client"])),
         ] {
-            write(&format!("{name}.store.pem"), &format!("{key}{chain}"));
-            write(&format!("{name}.pem"), &chain);
+            write(&format!("{name}.store.pem"), &format!("{key}{certificate}"));
+            write(&format!("{name}.pem"), &certificate);
             write(&format!("{name}.key"), &key);
         }
-        write("token", &signer.token(AUDIENCE, 3600));
-        write("short-token", &signer.token(AUDIENCE, 60));
-        write("expired-token", &signer.token(AUDIENCE, -3600));
-        write("wrong-audience-token", &signer.token("another", 3600));
-        write("unknown-key-token", &TokenSigner::new().token(AUDIENCE, 3600));
+        write("token", &signer.sign_for(AUDIENCE, -10, 3600));
+        write("expired-token", &signer.sign_for(AUDIENCE, -3600, -1800));
+        write("wrong-audience-token", &signer.sign_for("another", -10, 3600));
+        write("unknown-key-token", &Signer::default().sign_for(AUDIENCE, -10, 3600));
         Self { authority, other, signer }
     }
 
-    fn tls(&self, certificate: &Certificate) -> TlsConfig {
-        TlsConfig::from_pem(&certificate.chain, &certificate.key).expect("a certificate with its key")
+    fn tls(&self, certificate: &Leaf) -> TlsConfig {
+        TlsConfig::from_pem(&certificate.certificate, &certificate.key).expect("a certificate with its key")
     }
 }
 
 fn listeners(builder: TestBrokerBuilder, made: &Material, session_lifetime: Duration) -> TestBrokerBuilder {
     let tls = made.tls(&made.authority.sign(&HOSTS));
-    let required = ClientCertificates::required(&made.authority.pem).expect("PEM");
+    let required = ClientCertificates::required(&made.authority.certificate).expect("PEM");
     let mutual = tls.clone().client_certificates(required);
-    let requested = ClientCertificates::requested(&made.authority.pem).expect("PEM");
-    let keys = KeySet::from_json(&made.signer.jwks()).expect("a key");
+    let requested = ClientCertificates::requested(&made.authority.certificate).expect("PEM");
+    let keys = KeySet::from_json(&made.signer.keys()).expect("a key");
     let unsecured = SaslConfig::new().tokens(TokenPolicy::unsecured().required_scope("kafka"));
     let signed = TokenPolicy::signed(keys).expected_audience(AUDIENCE);
     let with_tokens = SaslConfig::new().tokens(signed.clone());
@@ -141,8 +141,8 @@ fn listeners(builder: TestBrokerBuilder, made: &Material, session_lifetime: Dura
         named("reauth").sasl(everything.clone().connections_max_reauth(session_lifetime)),
         named("reauth-ssl").sasl(everything.clone().connections_max_reauth(session_lifetime)).tls(tls),
         named("all-mechanisms").sasl(everything),
-        named("ssl-expired").tls(made.tls(&made.authority.sign_for(&HOSTS, (2020, 2021)))),
-        named("ssl-not-yet-valid").tls(made.tls(&made.authority.sign_for(&HOSTS, (2090, 2100)))),
+        named("ssl-expired").tls(made.tls(&made.authority.sign_expired(&HOSTS))),
+        named("ssl-not-yet-valid").tls(made.tls(&made.authority.sign_not_yet_valid(&HOSTS))),
         named("ssl-wrong-host").tls(made.tls(&made.authority.sign(&["elsewhere.invalid"]))),
         named("ssl-wrong-ca").tls(made.tls(&made.other.sign(&HOSTS))),
     ]

@@ -1,8 +1,9 @@
 //! On our test broker with its doors locked: other clients get in by every one, if they have the key.
 
-use super::secured_broker::SecuredBroker;
+use super::secured_broker::{PASSWORDS, SecuredBroker};
 use super::secured_cases::{Case, Cases};
 use ottla_tests::real_kafka::required;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
@@ -130,4 +131,77 @@ fn kcat_is_let_in_by_password_token_and_certificate() {
     let wrong = [&login("alice", "wrong")[..], &[protocol("sasl_plaintext")]].concat();
     let said = kcat(&broker, "sasl-plaintext", &wrong).expect_err("a wrong password");
     assert!(said.contains("Invalid username or password"), "{said}");
+}
+
+/// Tries clients of KafkaJS: by name, what is beside the addresses in their configuration, and for how long they send.
+fn kafkajs(broker: &SecuredBroker, clients: &[(&str, &str, Value, u32)]) -> Vec<String> {
+    let line = |(name, listener, config, seconds): &(&str, &str, Value, u32)| {
+        let mut config = config.clone();
+        let servers = broker.bootstrap_servers(listener);
+        config["brokers"] = servers.split(',').collect();
+        format!("{}\n", json!({ "name": name, "config": config, "seconds": seconds }))
+    };
+    let input: String = clients.iter().map(line).collect();
+    let mut node = Command::new("node");
+    node.env("NODE_PATH", required("OTTLA_TEST_NODE_MODULES"));
+    node.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/kafkajs/log_in.js"));
+    node.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = node.spawn().expect("node");
+    child.stdin.take().expect("a piped input").write_all(input.as_bytes()).expect("written");
+    let output = child.wait_with_output().expect("node ends");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    print!("{printed}");
+    printed.lines().map(str::to_owned).collect()
+}
+
+fn kafkajs_login(mechanism: &str, user: &str, password: &str) -> Value {
+    let mechanism = mechanism.to_lowercase();
+    json!({ "sasl": { "mechanism": mechanism, "username": user, "password": password } })
+}
+
+#[test]
+#[ignore = "needs Node: cargo xtask test"]
+fn kafkajs_is_let_in_by_password_and_certificate() {
+    let broker = SecuredBroker::start(LIFETIME);
+    let read = |name: &str| fs::read_to_string(broker.file(name)).expect("a file");
+    let trust = json!({ "ca": [read("ca.pem")] });
+    let mutual = json!({ "ca": [read("ca.pem")], "cert": read("client.pem"), "key": read("client.key") });
+    let mut clients = vec![
+        ("tls", "ssl", json!({ "ssl": trust }), 0),
+        ("mutual tls", "mtls", json!({ "ssl": mutual }), 0),
+        ("wrong", "sasl-plaintext", kafkajs_login("SCRAM-SHA-256", "alice", "wrong"), 0),
+    ];
+    for (mechanism, suffix) in PASSWORDS {
+        let mut config = kafkajs_login(mechanism, "alice", &format!("alice-{suffix}"));
+        clients.push((mechanism, "sasl-plaintext", config.clone(), 0));
+        config["ssl"] = trust.clone();
+        clients.push((mechanism, "sasl-ssl", config, 0));
+    }
+    let outcomes = kafkajs(&broker, &clients);
+    assert_eq!(outcomes.len(), clients.len());
+    for outcome in outcomes {
+        let wanted = if outcome.starts_with("wrong") { "\tKafkaJSSASLAuthenticationError\t" } else { "\tok" };
+        assert!(outcome.contains(wanted), "{outcome}");
+    }
+}
+
+#[test]
+#[ignore = "needs Node: cargo xtask test"]
+fn kafkajs_authenticates_again_while_it_produces() {
+    let broker = SecuredBroker::start(LIFETIME);
+    let client = |(mechanism, suffix): (&'static str, &str)| {
+        let mut config = kafkajs_login(mechanism, "alice", &format!("alice-{suffix}"));
+        // Before the end of a session, and not twice within a second, which Kafka refuses.
+        config["reauthenticationThreshold"] = 500.into();
+        (mechanism, "reauth", config, 7)
+    };
+    let clients: Vec<_> = PASSWORDS.into_iter().map(client).collect();
+    for outcome in kafkajs(&broker, &clients) {
+        assert!(outcome.ends_with("\tok"), "{outcome}");
+    }
+    let (logins, expired) = broker.logins();
+    let again = logins.values().filter(|count| **count >= 3).count();
+    assert!(again >= clients.len(), "{logins:?}");
+    assert_eq!(expired, 0, "nobody came too late");
 }

@@ -3,7 +3,7 @@
 use ottla_client::sasl::{Exchange, Mechanism, SaslError, Scram, ScramMechanism, Start};
 use ottla_client::{Client, OffsetReset, Record};
 use ottla_tests::real_kafka::unique;
-use ottla_tests::secured::Secured;
+use ottla_tests::secured::{Secured, SecuredTestBroker};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -102,4 +102,10 @@ async fn kafka_renews_sessions_under_load() {
     let seconds =
         std::env::var("OTTLA_TEST_REAUTH_SECONDS").map_or(11, |text| text.parse().expect("seconds"));
     nothing_is_lost(&Secured::kafka(), Duration::from_secs(seconds)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_test_broker_renews_sessions_under_load() {
+    let broker = SecuredTestBroker::start().await;
+    nothing_is_lost(&broker.secured, Duration::from_secs(11)).await;
 }

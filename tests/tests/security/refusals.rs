@@ -8,7 +8,7 @@ use ottla_client::{
     TlsConfigBuilder,
 };
 use ottla_tests::proxies;
-use ottla_tests::secured::Secured;
+use ottla_tests::secured::{Secured, SecuredTestBroker};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -117,7 +117,7 @@ const OF_CERTIFICATES: &[Case] = &[
         door: "ssl-wrong-host",
         enter: |builder, cluster| builder.tls(trusting(cluster)),
         kind: ConnectErrorKind::CertificateWrongHost,
-        says: "localhost",
+        says: "elsewhere.invalid",
     },
     Case {
         name: "no client certificate",
@@ -273,4 +273,12 @@ async fn kafka_and_we_refuse_certificates_by_kind() {
 #[ignore = "needs a real Kafka: cargo xtask test"]
 async fn a_proxy_before_kafka_refuses_by_kind() {
     each_proxy_is_refused(&Secured::kafka()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_test_broker_refuses_by_kind() {
+    let broker = SecuredTestBroker::start().await;
+    each_is_refused(&broker.secured, OF_CREDENTIALS).await;
+    each_is_refused(&broker.secured, OF_CERTIFICATES).await;
+    each_proxy_is_refused(&broker.secured).await;
 }

@@ -45,6 +45,45 @@ impl Way {
         ways
     }
 
+    /// The same as a file of properties; `None` if they have no words for it.
+    pub fn properties(&self, cluster: &Secured) -> Option<String> {
+        let door = cluster.door(&self.door);
+        let module = "org.apache.kafka.common.security";
+        let password = |class: &str| {
+            let password = cluster.password(&self.login);
+            format!("{module}.{class} required username=\"alice\" password=\"{password}\";")
+        };
+        let jaas = match self.login.as_str() {
+            _ if self.proxy.is_some() => return None,
+            "none" => None,
+            "PLAIN" => Some(password("plain.PlainLoginModule")),
+            "OAUTHBEARER" if door.tokens.as_deref() == Some("unsecured") => Some(format!(
+                "{module}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"alice\";"
+            )),
+            "OAUTHBEARER" => return None,
+            _ => Some(password("scram.ScramLoginModule")),
+        };
+        let mut text = format!(
+            "bootstrap.servers={}\nsecurity.protocol={}\n",
+            door.bootstrap_servers, door.security_protocol
+        );
+        if let Some(jaas) = jaas {
+            text += &format!("sasl.mechanism={}\nsasl.jaas.config={jaas}\n", self.login);
+        }
+        if door.is_tls() {
+            text += &format!("ssl.ca.location={}\n", cluster.tls.ca.display());
+        }
+        if door.wants_client_certificate {
+            let (certificate, key) = &cluster.tls.clients["client"];
+            text += &format!(
+                "ssl.certificate.location={}\nssl.key.location={}\n",
+                certificate.display(),
+                key.display()
+            );
+        }
+        Some(text)
+    }
+
     /// A client that goes this way.
     pub fn builder(&self, cluster: &Secured, proxies: &Proxies) -> ClientBuilder {
         let door = cluster.door(&self.door);

@@ -6,7 +6,7 @@ use ottla_client::{
     Client, ConnectErrorKind, CredentialsProvider, OffsetReset, Providing, Record, RequestError,
 };
 use ottla_tests::real_kafka::unique;
-use ottla_tests::secured::Secured;
+use ottla_tests::secured::{Secured, SecuredTestBroker};
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -81,4 +81,10 @@ async fn told_at_once_and_not_tried_for_ever(cluster: &Secured) {
 #[ignore = "needs a real Kafka: cargo xtask test"]
 async fn credentials_withdrawn_from_kafka_are_told_of_and_not_tried_for_ever() {
     told_at_once_and_not_tried_for_ever(&Secured::kafka()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_withdrawn_from_the_test_broker_are_told_of_and_not_tried_for_ever() {
+    let broker = SecuredTestBroker::start().await;
+    told_at_once_and_not_tried_for_ever(&broker.secured).await;
 }

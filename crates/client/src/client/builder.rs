@@ -229,6 +229,14 @@ impl fmt::Debug for ClientBuilder {
         f.debug_struct("ClientBuilder")
             .field("bootstrap_servers", &self.bootstrap_servers)
             .field("client_id", &self.client_id)
+            .field("credentials", &self.credentials)
+            .field("connection_timeout", &self.connection_timeout)
+            .field("authentication_timeout", &self.authentication_timeout)
+            .field("request_timeout", &self.request_timeout)
+            .field("default_api_timeout", &self.api_timeout)
+            .field("metadata_max_age", &self.metadata_max_age)
+            .field("retry_backoff", &(self.retry_backoff, self.retry_backoff_max))
+            .field("allow_auto_create_topics", &self.allow_auto_topic_creation)
             .finish_non_exhaustive()
     }
 }
