@@ -92,12 +92,13 @@ fn try_out(mutation: Mutation, copy: &Copy) -> Tried {
 /// A rule that is broken without the mutation shows nothing with it.
 fn compare(all: &mut [Tried], copy: &Copy) -> Result<()> {
     let log = copy.log("none");
-    build(copy.build_without(), &log)?;
+    copy.refresh()?;
+    build(copy.build(), &log)?;
     let scenarios: BTreeSet<String> = all.iter().map(|tried| tried.mutation.scenario.clone()).collect();
     for scenario in scenarios {
         let of_scenario = || all.iter().filter(|tried| tried.mutation.scenario == scenario);
         let worlds = of_scenario().filter_map(Tried::world).max().unwrap_or(0);
-        run_worlds(copy.judge_without(), &log, (&scenario, worlds), &[])?;
+        run_worlds(copy.judge(), &log, (&scenario, worlds), &[])?;
         let reports = read_reports(&log)?;
         for tried in all.iter_mut().filter(|tried| tried.mutation.scenario == scenario) {
             let Some(world) = tried.world() else { continue };

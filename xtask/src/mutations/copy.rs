@@ -13,18 +13,16 @@ const BINARY: &str = "judge";
 
 /// The copy.
 pub struct Copy {
-    target: PathBuf,
     folder: PathBuf,
 }
 
 impl Copy {
     /// A copy that may be there from an earlier run.
     pub fn of_workspace() -> Result<Self> {
-        let target = workspace::target_directory()?;
-        let folder = target.join("mutations");
+        let folder = workspace::target_directory()?.join("mutations");
         fs::create_dir_all(folder.join("tree"))
             .with_context(|| format!("cannot make {}", folder.display()))?;
-        Ok(Self { target, folder })
+        Ok(Self { folder })
     }
 
     /// Makes the copy equal to the workspace.
@@ -70,7 +68,6 @@ impl Copy {
             .env("CARGO_TARGET_DIR", self.folder.join("build"))
             // Whoever asked for builds that are not incremental did not mean these.
             .env("CARGO_INCREMENTAL", "1")
-            .env_remove("CARGO_MANIFEST_DIR")
             // What a mutation no longer uses is no concern.
             .env("RUSTFLAGS", "-Awarnings");
         command
@@ -79,18 +76,6 @@ impl Copy {
     /// Runs worlds with what was built last.
     pub fn judge(&self) -> Command {
         Command::new(self.built())
-    }
-
-    /// Builds the same in the workspace itself, optimised: it may well be there already.
-    pub fn build_without(&self) -> Command {
-        let mut command = workspace::cargo();
-        command.args(["build", "--release", "--package", "ottla-tests", "--bin", BINARY]);
-        command
-    }
-
-    /// Runs worlds without a mutation.
-    pub fn judge_without(&self) -> Command {
-        Command::new(self.target.join("release").join(BINARY))
     }
 
     /// Where the output about a mutation goes.
