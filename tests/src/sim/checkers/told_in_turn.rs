@@ -15,22 +15,19 @@ pub(super) const CHECKER: Checker = Checker { name: "told-in-turn", check };
 fn check(outcome: &Outcome) -> Result<(), String> {
     let mut held = BTreeSet::new();
     for (_, event) in client_events(outcome) {
-        match event {
-            ClientEvent::Assigned { consumer, place, .. } => {
-                if !held.insert((consumer, place)) {
-                    return Err(format!("{consumer} was told again that it has {}", Shown(place)));
-                }
-            }
+        let wrong = match event {
+            ClientEvent::Assigned { consumer, place, .. } => (!held.insert((consumer, place)))
+                .then(|| format!("{consumer} was told again that it has {}", Shown(place))),
             ClientEvent::Revoked { consumer, place, lost, .. } => {
-                if !held.remove(&(consumer, place)) {
-                    let how = if *lost { "lost" } else { "revoked" };
-                    return Err(format!(
-                        "{consumer} was told that {} is {how}, which it did not have",
-                        Shown(place)
-                    ));
-                }
+                let how = if *lost { "lost" } else { "revoked" };
+                (!held.remove(&(consumer, place))).then(|| {
+                    format!("{consumer} was told that {} is {how}, which it did not have", Shown(place))
+                })
             }
-            _ => {}
+            _ => None,
+        };
+        if let Some(wrong) = wrong {
+            return Err(wrong);
         }
     }
     Ok(())
