@@ -52,6 +52,16 @@ const KEPT: &[(Scenario, u64, &str)] = &[
         4009,
         "batches went to a new leader while the old one owed an answer, and got before it",
     ),
+    (
+        Scenario::Mixed,
+        4113,
+        "a member joined again while its application was letting go, and was told so twice",
+    ),
+    (
+        Scenario::Mixed,
+        20185,
+        "partitions that came back while the group's leader synced were assigned to nobody",
+    ),
     (Scenario::Restarts, 3064, "the cluster came back for ever for a follower that it could not expel"),
 ];
 

@@ -232,6 +232,7 @@ impl<'a> World<'a> {
             history,
             logs,
             idempotent: self.plan.is_idempotent(),
+            is_calm: self.plan.faults() == 0,
             convergence_limit: CONVERGENCE_LIMIT,
         };
         Ended { outcome, text, faults, troubles: self.notebook.into_troubles() }
