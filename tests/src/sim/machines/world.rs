@@ -6,6 +6,7 @@ use ottla_core::random::Jitter;
 use ottla_core::time::{Instant, earliest};
 use ottla_protocol::compression::Decompressor;
 use ottla_protocol::types::NodeId;
+use ottla_testbroker::faults::FaultPlan;
 use ottla_testbroker::{Cluster, ReplicationScope};
 
 use super::agenda::Agenda;
@@ -19,7 +20,7 @@ use super::producer::ProducerActor;
 use super::record;
 use super::settings::{CONVERGENCE_LIMIT, FAULTS_STOP, PARTITIONS, Settings, TOPICS};
 use crate::random::Random;
-use crate::sim::history::{ClientEvent, History, Outcome, Place, Stored};
+use crate::sim::history::{ClientEvent, History, Losses, Outcome, Place, Stored};
 
 /// Steps that a world may take; one that spins would take more.
 const MAX_STEPS: u64 = 100_000;
@@ -43,12 +44,21 @@ pub(super) struct World {
     history: History,
     tally: RefCell<Tally>,
     faults_stopped: bool,
+    pub(super) disturbed: usize,
     pub(super) steps: u64,
     errors: Vec<String>,
 }
 
 impl World {
-    pub(super) fn new(seed: u64) -> Self {
+    /// The faults that the cluster of a seed meets with.
+    pub(super) fn drawn_faults(seed: u64) -> FaultPlan {
+        let mut random = Random(seed);
+        let settings = Settings::draw(&mut random);
+        random.bits();
+        plan::rules(&settings, &mut random)
+    }
+
+    pub(super) fn new(seed: u64, faults: &FaultPlan) -> Self {
         let mut random = Random(seed);
         let settings = Settings::draw(&mut random);
         let mut cluster = Cluster::builder()
@@ -64,8 +74,9 @@ impl World {
             .journal(true)
             .build()
             .expect("the settings are within their bounds");
-        let rules = plan::rules(&settings, &mut random);
-        cluster.faults().load(&rules).expect("the plan is within its bounds");
+        // What is drawn behind them stays the same, whichever faults there are.
+        _ = plan::rules(&settings, &mut random);
+        cluster.faults().load(faults).expect("the plan is within its bounds");
         let disturbances = plan::disturbances(&settings, &mut random);
         let jitter = Jitter::seeded(random.bits());
         let client = Client::new(PRODUCER, "producer", settings.nodes, settings.limits.clone(), jitter);
@@ -82,6 +93,7 @@ impl World {
             history: History::default(),
             tally: RefCell::default(),
             faults_stopped: false,
+            disturbed: 0,
             steps: 0,
             errors: Vec::new(),
             random,
@@ -124,10 +136,6 @@ impl World {
         &self.errors
     }
 
-    pub(super) fn cluster(&self) -> &Cluster {
-        &self.cluster
-    }
-
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -139,6 +147,7 @@ impl World {
             logs: self.logs(),
             idempotent: self.settings.idempotent,
             convergence_limit: CONVERGENCE_LIMIT,
+            losses: Losses::default(),
         }
     }
 
@@ -203,6 +212,9 @@ impl World {
     fn disturb(&mut self, disturbance: Disturbance) {
         let now = self.now;
         let cluster_now = clock::to_cluster(now);
+        if !matches!(disturbance, Disturbance::Join(_) | Disturbance::Leave(_) | Disturbance::FaultsStop) {
+            self.disturbed += 1;
+        }
         match disturbance {
             Disturbance::CutLink => self.network.cut_one(now),
             Disturbance::Stall(node, time) => self.network.stall(node, now + time),

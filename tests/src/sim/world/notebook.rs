@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use ottla_testbroker::TestBroker;
 use tokio::time::Instant;
 
-use super::super::history::{ClientEvent, History, RecordId};
+use super::super::history::{ClientEvent, History, Place, RecordId};
+use super::super::plan::Plan;
+use super::producer::FAREWELL;
 
 /// Clones write the same one.
 #[derive(Clone, Debug)]
@@ -14,6 +16,10 @@ pub(super) struct Notebook {
     broker: Arc<TestBroker>,
     started: Instant,
     topics: Arc<[(String, i32)]>,
+    /// Topics that are deleted: only what is said at the end has to arrive.
+    mortal: Arc<BTreeSet<String>>,
+    /// Producers whose records may be lost although they are acknowledged.
+    careless: Arc<BTreeSet<String>>,
     history: History,
     progress: Arc<Mutex<Progress>>,
 }
@@ -21,14 +27,23 @@ pub(super) struct Notebook {
 #[derive(Debug, Default)]
 struct Progress {
     unresolved: BTreeSet<RecordId>,
-    acknowledged: BTreeSet<RecordId>,
+    /// What has to be handed out, with where it is.
+    acknowledged: BTreeMap<RecordId, (Place, i64)>,
     handed_out: BTreeMap<String, BTreeSet<RecordId>>,
     troubles: Vec<String>,
 }
 
 impl Notebook {
-    pub(super) fn new(broker: Arc<TestBroker>, started: Instant, topics: &[(String, i32)]) -> Self {
-        Self { broker, started, topics: topics.into(), history: History::default(), progress: Arc::default() }
+    pub(super) fn new(broker: Arc<TestBroker>, started: Instant, plan: &Plan) -> Self {
+        Self {
+            broker,
+            started,
+            topics: plan.cluster.topics.as_slice().into(),
+            mortal: Arc::new(plan.mortal_topics()),
+            careless: Arc::new(plan.careless_producers()),
+            history: History::default(),
+            progress: Arc::default(),
+        }
     }
 
     /// The topics of the world with their numbers of partitions.
@@ -40,9 +55,12 @@ impl Notebook {
         let mut progress = self.lock();
         match &event {
             ClientEvent::Sent { id, .. } => _ = progress.unresolved.insert(*id),
-            ClientEvent::Acknowledged { id, .. } => {
+            ClientEvent::Acknowledged { producer, id, place, offset } => {
                 progress.unresolved.remove(id);
-                progress.acknowledged.insert(*id);
+                let may_be_lost = self.mortal.contains(&place.topic) && producer != FAREWELL;
+                if !may_be_lost && !self.careless.contains(producer) {
+                    progress.acknowledged.insert(*id, (place.clone(), *offset));
+                }
             }
             ClientEvent::Failed { id, .. } => _ = progress.unresolved.remove(id),
             ClientEvent::HandedOut { group, id, .. } => match progress.handed_out.get_mut(group) {
@@ -66,7 +84,27 @@ impl Notebook {
     pub(super) fn has_converged(&self, groups: &BTreeSet<String>) -> bool {
         let progress = self.lock();
         progress.unresolved.is_empty()
-            && groups.iter().all(|group| progress.missing_in(group).next().is_none())
+            && groups.iter().all(|group| progress.missing_in(group).all(|id| self.is_gone(&progress, id)))
+    }
+
+    /// Whether a record was deleted, as the oldest of its log.
+    fn is_gone(&self, progress: &Progress, id: &RecordId) -> bool {
+        let Some((place, offset)) = progress.acknowledged.get(id) else { return false };
+        // Without an offset it may be anywhere.
+        self.log_start(place).is_some_and(|start| start > 0 && *offset < start)
+    }
+
+    /// The first offset of a partition's log, where its leader has it.
+    pub(super) fn log_start(&self, place: &Place) -> Option<i64> {
+        let status =
+            self.broker.with_cluster(|cluster, _| cluster.partition_status(&place.topic, place.partition))?;
+        Some(status.replica(status.leader?)?.log_start_offset)
+    }
+
+    /// The offset behind the last record of a partition that may be read.
+    pub(super) fn log_end(&self, topic: &str, partition: i32) -> Option<i64> {
+        let status = self.broker.with_cluster(|cluster, _| cluster.partition_status(topic, partition))?;
+        status.high_watermark()
     }
 
     /// What is left to do, in words.
@@ -77,8 +115,9 @@ impl Notebook {
             text += &format!(" {} sends unresolved, the first {};", progress.unresolved.len(), first.0);
         }
         for group in groups {
-            if let Some(first) = progress.missing_in(group).next() {
-                let count = progress.missing_in(group).count();
+            let missing = || progress.missing_in(group).filter(|id| !self.is_gone(&progress, id));
+            if let Some(first) = missing().next() {
+                let count = missing().count();
                 text += &format!(
                     " {count} acknowledged records not handed out in {group}, the first {};",
                     first.0
@@ -105,7 +144,7 @@ impl Progress {
     fn missing_in(&self, group: &str) -> impl Iterator<Item = &RecordId> {
         let handed_out = self.handed_out.get(group);
         self.acknowledged
-            .iter()
+            .keys()
             .filter(move |id| handed_out.is_none_or(|handed_out| !handed_out.contains(id)))
     }
 }

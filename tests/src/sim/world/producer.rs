@@ -1,5 +1,8 @@
 //! A producer of the workload.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use ottla_client::{Client, ClientBuilder, Delivery, Producer, Record, SendError};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -9,6 +12,9 @@ use super::super::plan::ProducerPlan;
 use super::notebook::{Notebook, value_of};
 use crate::random::Random;
 
+/// Who speaks last in a topic that was deleted.
+pub(super) const FAREWELL: &str = "farewell";
+
 /// Bits of an id that count one producer's records.
 const RECORD_BITS: u32 = 20;
 
@@ -16,20 +22,32 @@ const RECORD_BITS: u32 = 20;
 pub(super) async fn run(plan: ProducerPlan, builder: ClientBuilder, notebook: Notebook) {
     let builder = builder.request_timeout(plan.request_timeout);
     let client = connect(builder).await;
-    let producer = match build(&plan, &client) {
+    let mut producer = match build(&plan, &client) {
         Ok(producer) => producer,
         Err(error) => return notebook.trouble(format!("{}: {error}", plan.name)),
     };
+    let refused = Refused { refused: Arc::default(), comes_back: plan.comes_back };
     let nth: u64 = plan.name.rsplit('-').next().and_then(|nth| nth.parse().ok()).unwrap_or(0);
     let mut random = Random(plan.seed);
     let mut deliveries = JoinSet::new();
     for number in 0..plan.records {
         let id = RecordId((nth + 1) << RECORD_BITS | number);
+        if refused.refused.swap(false, Ordering::Relaxed) {
+            // Its identity is refused for good. What it still has must not arrive behind what the next one sends.
+            producer.close().await;
+            match build(&plan, &client) {
+                Ok(next) => producer = next,
+                Err(error) => return notebook.trouble(format!("{}: {error}", plan.name)),
+            }
+        }
         let record = Drawn::draw(&mut random, &plan, &notebook, id);
         notebook.note(ClientEvent::Sent { producer: plan.name.clone(), id, topic: record.topic.clone() });
         match producer.enqueue(record.as_record()).await {
-            Ok(delivery) => _ = deliveries.spawn(resolve(plan.name.clone(), id, delivery, notebook.clone())),
-            Err(error) => give_up(&plan.name, id, &error, &notebook),
+            Ok(delivery) => {
+                let told = resolve(plan.name.clone(), id, delivery, refused.clone(), notebook.clone());
+                deliveries.spawn(told);
+            }
+            Err(error) => give_up(&plan.name, id, &error, &refused, &notebook),
         }
         note_memory(&plan, &producer, &notebook);
         if number % plan.burst == plan.burst - 1 {
@@ -38,6 +56,30 @@ pub(super) async fn run(plan: ProducerPlan, builder: ClientBuilder, notebook: No
     }
     while deliveries.join_next().await.is_some() {}
     note_memory(&plan, &producer, &notebook);
+    producer.close().await;
+}
+
+/// Sends one record to each partition of `topic`, tried until it is there: who reads has to get them.
+pub(super) async fn say_farewell(topic: String, builder: ClientBuilder, notebook: Notebook) {
+    let client = connect(builder).await;
+    let producer = match client.producer().build() {
+        Ok(producer) => producer,
+        Err(error) => return notebook.trouble(format!("{FAREWELL}: {error}")),
+    };
+    let partitions = notebook.topics().iter().find(|(name, _)| *name == topic).map_or(0, |(_, count)| *count);
+    for partition in 0..partitions {
+        let id = RecordId(u64::from(u16::MAX) << RECORD_BITS | partition as u64);
+        notebook.note(ClientEvent::Sent { producer: FAREWELL.to_owned(), id, topic: topic.clone() });
+        let value = value_of(id, 20);
+        match producer.send(Record::to(&topic).partition(partition).value(&value)).await {
+            Ok(written) => {
+                let (place, offset) =
+                    (Place { topic: topic.clone(), partition }, written.offset.unwrap_or(-1));
+                notebook.note(ClientEvent::Acknowledged { producer: FAREWELL.to_owned(), id, place, offset });
+            }
+            Err(error) => notebook.trouble(format!("{FAREWELL}: {topic}-{partition}: {error:?}")),
+        }
+    }
     producer.close().await;
 }
 
@@ -65,19 +107,29 @@ fn build(plan: &ProducerPlan, client: &Client) -> Result<Producer, ottla_client:
         .build()
 }
 
-async fn resolve(producer: String, id: RecordId, delivery: Delivery, notebook: Notebook) {
+async fn resolve(producer: String, id: RecordId, delivery: Delivery, refused: Refused, notebook: Notebook) {
     match delivery.await {
         Ok(written) => {
             let place = Place { topic: written.topic.to_string(), partition: written.partition };
             let offset = written.offset.unwrap_or(-1);
             notebook.note(ClientEvent::Acknowledged { producer, id, place, offset });
         }
-        Err(error) => give_up(&producer, id, &error, &notebook),
+        Err(error) => give_up(&producer, id, &error, &refused, &notebook),
     }
 }
 
-fn give_up(producer: &str, id: RecordId, error: &SendError, notebook: &Notebook) {
-    if !error.is_retriable() && !error.is_perhaps_written() {
+/// Whether a producer cannot go on, and whether it then begins anew.
+#[derive(Clone)]
+struct Refused {
+    refused: Arc<AtomicBool>,
+    comes_back: bool,
+}
+
+fn give_up(producer: &str, id: RecordId, error: &SendError, refused: &Refused, notebook: &Notebook) {
+    let is_final = !error.is_retriable() && !error.is_perhaps_written();
+    if is_final && refused.comes_back {
+        refused.refused.store(true, Ordering::Relaxed);
+    } else if is_final {
         notebook.trouble(format!("{producer}: record {} failed for good: {error:?}", id.0));
     }
     notebook.note(ClientEvent::Failed {
