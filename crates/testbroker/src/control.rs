@@ -247,8 +247,8 @@ impl Cluster {
         existed
     }
 
-    /// Deletes a partition's oldest records, as a DeleteRecords request would: `left` offsets below the high watermark
-    /// stay.
+    /// Deletes a partition's oldest records, as a DeleteRecords request would, with every replica in sync: `left` offsets
+    /// below the high watermark stay.
     ///
     /// # Errors
     /// There is no such partition, or it has no leader now.
@@ -268,7 +268,8 @@ impl Cluster {
         let replica = replica.ok_or_else(no_leader)?;
         let start = replica.high_watermark().saturating_sub(i64::from(left));
         if start > replica.log.start_offset() {
-            self.delete_records(id, leader, start);
+            let isr = self.topics.partition(id).map(|found| found.state().isr.clone()).unwrap_or_default();
+            isr.into_iter().for_each(|node| self.delete_records(id, node, start));
         }
         self.settle(now);
         Ok(())

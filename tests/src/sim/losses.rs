@@ -39,6 +39,11 @@ pub fn seen_by<'a>(rule: &str, outcome: &'a Outcome) -> Cow<'a, Outcome> {
     if logs {
         seen.history.retain_mut(|happened| is_kept(losses, happened));
         seen.logs.retain(|(place, _)| !losses.topics.contains(&place.topic));
+        for (place, stored) in &mut seen.logs {
+            // The first batch may begin before the log does.
+            let start = losses.starts.get(place).copied().unwrap_or(0);
+            stored.retain(|stored| stored.offset >= start);
+        }
     }
     Cow::Owned(seen)
 }

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::sync::Arc;
 
 use ottla_client::{
-    Assignor, Batch, Client, ClientBuilder, ClientError, Consumer, OffsetReset, RangeAssignor,
+    Assignor, Batch, Client, ClientBuilder, ClientError, Consumer, ConsumerError, OffsetReset, RangeAssignor,
     RebalanceListener, RoundRobinAssignor, TopicPartition,
 };
 use tokio::sync::oneshot;
@@ -104,6 +104,7 @@ async fn read(consumer: &Consumer, plan: &ConsumerPlan, notebook: &Notebook) {
             Ok(Some(batch)) => batch,
             Ok(None) => return notebook.trouble(format!("{}: closed by itself", plan.name)),
             Err(error) if error.is_fatal() && plan.comes_back => return,
+            Err(ConsumerError::Client(error)) if notebook.may_lack(&error) => continue,
             Err(error) if error.is_fatal() => {
                 return notebook.trouble(format!("{}: fatal: {error:?}", plan.name));
             }

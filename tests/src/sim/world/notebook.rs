@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use ottla_client::{ClientError, ClientErrorKind};
 use ottla_testbroker::TestBroker;
 use tokio::time::Instant;
 
@@ -92,6 +93,11 @@ impl Notebook {
         let Some((place, offset)) = progress.acknowledged.get(id) else { return false };
         // Without an offset it may be anywhere.
         self.log_start(place).is_some_and(|start| start > 0 && *offset < start)
+    }
+
+    /// Whether an error says that a topic is missing that comes and goes.
+    pub(super) fn may_lack(&self, error: &ClientError) -> bool {
+        matches!(error.kind(), ClientErrorKind::UnknownTopic(topic) if self.mortal.contains(topic.as_str()))
     }
 
     /// The first offset of a partition's log, where its leader has it.

@@ -126,7 +126,8 @@ struct Refused {
 }
 
 fn give_up(producer: &str, id: RecordId, error: &SendError, refused: &Refused, notebook: &Notebook) {
-    let is_final = !error.is_retriable() && !error.is_perhaps_written();
+    let is_missing = matches!(error, SendError::Client(error) if notebook.may_lack(error));
+    let is_final = !error.is_retriable() && !error.is_perhaps_written() && !is_missing;
     if is_final && refused.comes_back {
         refused.refused.store(true, Ordering::Relaxed);
     } else if is_final {
