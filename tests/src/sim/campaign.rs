@@ -215,8 +215,9 @@ fn say_progress(shared: &Shared, done: &AtomicBool, began: Instant) {
         std::thread::sleep(Duration::from_millis(20));
         if said.elapsed() > PROGRESS {
             said = Instant::now();
-            let (passed, failed) = (shared.lock().passed, shared.lock().failed);
-            println!("{:.0} s: {passed} passed, {failed} failed", began.elapsed().as_secs_f64());
+            let tally = shared.lock().clone();
+            let (seconds, passed, failed) = (began.elapsed().as_secs_f64(), tally.passed, tally.failed);
+            println!("{seconds:.0} s: {passed} passed, {failed} failed");
             _ = std::io::stdout().flush();
         }
     }

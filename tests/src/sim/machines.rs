@@ -10,6 +10,7 @@ mod client;
 mod clock;
 mod connections;
 mod consumer;
+mod fickle;
 mod network;
 mod notes;
 mod plan;

@@ -10,7 +10,7 @@ mod panics;
 mod producer;
 mod wanderer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -170,11 +170,12 @@ impl<'a> World<'a> {
         sleep_until(self.started + self.plan.work).await;
         self.stop_faults();
         self.notebook.note(ClientEvent::FaultsStopped);
+        let groups: BTreeSet<String> =
+            self.plan.consumers.iter().map(|consumer| consumer.group.clone()).collect();
         if let Some(topic) = self.plan.mortal_topics().pop_first() {
             let builder = self.builder(producer::FAREWELL, self.plan.seed);
-            producers.spawn(producer::say_farewell(topic, builder, self.notebook.clone()));
+            producers.spawn(producer::say_farewell(topic, groups.clone(), builder, self.notebook.clone()));
         }
-        let groups = self.plan.consumers.iter().map(|consumer| consumer.group.clone()).collect();
         let all = async {
             while producers.join_next().await.is_some() {}
             while !self.notebook.has_converged(&groups) {

@@ -13,6 +13,7 @@ use super::agenda::Agenda;
 use super::client::Client;
 use super::clock;
 use super::consumer::ConsumerActor;
+use super::fickle::Fickle;
 use super::network::Network;
 use super::notes::{Notes, Tally};
 use super::plan::{self, Disturbance};
@@ -39,6 +40,8 @@ pub(super) struct World {
     producer: ProducerActor,
     /// By their places behind the producer; `None` before they begin and after they have ended.
     consumers: Vec<Option<ConsumerActor>>,
+    /// By their places behind the consumers.
+    fickle: Vec<Fickle>,
     /// When each client wants to be looked at.
     due: Vec<Option<Instant>>,
     history: History,
@@ -81,6 +84,15 @@ impl World {
         let jitter = Jitter::seeded(random.bits());
         let client = Client::new(PRODUCER, "producer", settings.nodes, settings.limits.clone(), jitter);
         let producer = ProducerActor::new(client, &settings, &mut random);
+        let is_cooperative = random.below(2) == 0;
+        let fickle: Vec<_> = (0..settings.fickle)
+            .map(|nth| {
+                let (place, name) = (1 + settings.consumers + nth, format!("fickle-{nth}"));
+                let jitter = Jitter::seeded(random.bits());
+                let client = Client::new(place, &name, settings.nodes, settings.limits.clone(), jitter);
+                Fickle::new(client, is_cooperative, Instant::ZERO, random.bits())
+            })
+            .collect();
         Self {
             now: Instant::ZERO,
             cluster,
@@ -89,7 +101,8 @@ impl World {
             disturbances,
             producer,
             consumers: (0..settings.consumers).map(|_| None).collect(),
-            due: vec![Some(Instant::ZERO); 1 + settings.consumers],
+            due: vec![Some(Instant::ZERO); 1 + settings.consumers + fickle.len()],
+            fickle,
             history: History::default(),
             tally: RefCell::default(),
             faults_stopped: false,
@@ -163,7 +176,8 @@ impl World {
         if let Some(arrival) = self.network.deliver(now, &mut self.cluster) {
             match arrival {
                 Some((place, link, arrival)) => {
-                    if let Some(client) = client_at(&mut self.producer, &mut self.consumers, place) {
+                    let clients = (&mut self.producer, &mut self.consumers[..], &mut self.fickle[..]);
+                    if let Some(client) = client_at(clients, place) {
                         client.connections.on_arrival(now, link, arrival, &mut self.network);
                         self.turn(place);
                     }
@@ -192,6 +206,13 @@ impl World {
         if place == PRODUCER {
             self.producer.turn(self.now, &mut self.network, &notes);
             self.due[place] = self.producer.next_timeout();
+            return;
+        }
+        let behind = 1 + self.consumers.len();
+        if place >= behind {
+            let member = &mut self.fickle[place - behind];
+            member.turn(self.now, &mut self.network);
+            self.due[place] = member.next_timeout();
             return;
         }
         let Some(consumer) = &mut self.consumers[place - 1] else {
@@ -259,6 +280,10 @@ impl World {
         }
         self.network.is_calm = true;
         self.faults_stopped = true;
+        for (nth, member) in self.fickle.iter_mut().enumerate() {
+            member.calm_down(self.now);
+            self.due[1 + self.consumers.len() + nth] = Some(self.now);
+        }
         self.note(ClientEvent::FaultsStopped);
     }
 
@@ -268,7 +293,9 @@ impl World {
     }
 
     fn has_converged(&self) -> bool {
-        self.producer.is_done() && self.tally.borrow().unread.is_empty()
+        self.producer.is_done()
+            && self.tally.borrow().unread.is_empty()
+            && self.fickle.iter().all(Fickle::is_settled)
     }
 
     fn note(&self, event: ClientEvent) {
@@ -304,13 +331,13 @@ fn notes<'a>(
     Notes { history, tally, at, journal_len, is_calm }
 }
 
-fn client_at<'a>(
-    producer: &'a mut ProducerActor,
-    consumers: &'a mut [Option<ConsumerActor>],
-    place: usize,
-) -> Option<&'a mut Client> {
+type Clients<'a> = (&'a mut ProducerActor, &'a mut [Option<ConsumerActor>], &'a mut [Fickle]);
+
+fn client_at((producer, consumers, fickle): Clients<'_>, place: usize) -> Option<&mut Client> {
+    let behind = 1 + consumers.len();
     match place {
         PRODUCER => Some(&mut producer.client),
+        place if place >= behind => fickle.get_mut(place - behind).map(|member| &mut member.client),
         place => consumers[place - 1].as_mut().map(|consumer| &mut consumer.client),
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::super::history::{ClientEvent, History, Place, RecordId};
 use super::super::plan::Plan;
-use super::producer::FAREWELL;
+use super::producer::FIRST_FAREWELL;
 
 /// Clones write the same one.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ struct Progress {
     /// What has to be handed out, with where it is.
     acknowledged: BTreeMap<RecordId, (Place, i64)>,
     handed_out: BTreeMap<String, BTreeSet<RecordId>>,
+    /// Which groups have got something new of which partition of a topic that was deleted.
+    farewells: BTreeSet<(String, Place)>,
     troubles: Vec<String>,
 }
 
@@ -58,12 +60,14 @@ impl Notebook {
             ClientEvent::Sent { id, .. } => _ = progress.unresolved.insert(*id),
             ClientEvent::Acknowledged { producer, id, place, offset } => {
                 progress.unresolved.remove(id);
-                let may_be_lost = self.mortal.contains(&place.topic) && producer != FAREWELL;
-                if !may_be_lost && !self.careless.contains(producer) {
+                if !self.mortal.contains(&place.topic) && !self.careless.contains(producer) {
                     progress.acknowledged.insert(*id, (place.clone(), *offset));
                 }
             }
             ClientEvent::Failed { id, .. } => _ = progress.unresolved.remove(id),
+            ClientEvent::HandedOut { group, id, place, .. } if *id >= FIRST_FAREWELL => {
+                progress.farewells.insert((group.clone(), place.clone()));
+            }
             ClientEvent::HandedOut { group, id, .. } => match progress.handed_out.get_mut(group) {
                 Some(handed_out) => _ = handed_out.insert(*id),
                 None => _ = progress.handed_out.insert(group.clone(), BTreeSet::from([*id])),
@@ -85,7 +89,26 @@ impl Notebook {
     pub(super) fn has_converged(&self, groups: &BTreeSet<String>) -> bool {
         let progress = self.lock();
         progress.unresolved.is_empty()
+            && self.missing_farewell(&progress, groups).is_none()
             && groups.iter().all(|group| progress.missing_in(group).all(|id| self.is_gone(&progress, id)))
+    }
+
+    /// Whether each of `groups` has got something new of every partition of the topics that were deleted.
+    pub(super) fn have_heard(&self, groups: &BTreeSet<String>) -> bool {
+        self.missing_farewell(&self.lock(), groups).is_none()
+    }
+
+    fn missing_farewell(&self, progress: &Progress, groups: &BTreeSet<String>) -> Option<(String, Place)> {
+        let places: Vec<_> = self.mortal.iter().flat_map(|topic| self.places_of(topic)).collect();
+        let mut all =
+            groups.iter().flat_map(|group| places.iter().map(|place| (group.clone(), place.clone())));
+        all.find(|of| !progress.farewells.contains(of))
+    }
+
+    /// The partitions of a topic.
+    pub(super) fn places_of(&self, topic: &str) -> Vec<Place> {
+        let partitions = self.topics.iter().find(|(name, _)| name == topic).map_or(0, |(_, count)| *count);
+        (0..partitions).map(|partition| Place { topic: topic.to_owned(), partition }).collect()
     }
 
     /// Whether a record was deleted, as the oldest of its log.
@@ -119,6 +142,9 @@ impl Notebook {
         let mut text = "no convergence:".to_owned();
         if let Some(first) = progress.unresolved.first() {
             text += &format!(" {} sends unresolved, the first {};", progress.unresolved.len(), first.0);
+        }
+        if let Some((group, place)) = self.missing_farewell(&progress, groups) {
+            text += &format!(" {group} got nothing new of {}-{};", place.topic, place.partition);
         }
         for group in groups {
             let missing = || progress.missing_in(group).filter(|id| !self.is_gone(&progress, id));

@@ -1,11 +1,12 @@
 //! A producer of the workload.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ottla_client::{Client, ClientBuilder, Delivery, Producer, Record, SendError};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Duration, sleep};
 
 use super::super::history::{ClientEvent, Place, RecordId};
 use super::super::plan::ProducerPlan;
@@ -14,6 +15,12 @@ use crate::random::Random;
 
 /// Who speaks last in a topic that was deleted.
 pub(super) const FAREWELL: &str = "farewell";
+/// The first record of what is said last.
+pub(super) const FIRST_FAREWELL: RecordId = RecordId(1 << 40);
+/// How often it is said at most.
+const MOST_FAREWELLS: usize = 30;
+/// How long it takes until it is said again.
+const BETWEEN_FAREWELLS: Duration = Duration::from_secs(5);
 
 /// Bits of an id that count one producer's records.
 const RECORD_BITS: u32 = 20;
@@ -59,25 +66,37 @@ pub(super) async fn run(plan: ProducerPlan, builder: ClientBuilder, notebook: No
     producer.close().await;
 }
 
-/// Sends one record to each partition of `topic`, tried until it is there: who reads has to get them.
-pub(super) async fn say_farewell(topic: String, builder: ClientBuilder, notebook: Notebook) {
+/// Sends records to each partition of `topic`, now and then, until every group has got one from each. The first may be
+/// passed over: what a group has committed of a topic that was deleted counts for the one that has its name now.
+pub(super) async fn say_farewell(
+    topic: String,
+    groups: BTreeSet<String>,
+    builder: ClientBuilder,
+    notebook: Notebook,
+) {
     let client = connect(builder).await;
     let producer = match client.producer().build() {
         Ok(producer) => producer,
         Err(error) => return notebook.trouble(format!("{FAREWELL}: {error}")),
     };
-    let partitions = notebook.topics().iter().find(|(name, _)| *name == topic).map_or(0, |(_, count)| *count);
-    for partition in 0..partitions {
-        let id = RecordId(u64::from(u16::MAX) << RECORD_BITS | partition as u64);
-        notebook.note(ClientEvent::Sent { producer: FAREWELL.to_owned(), id, topic: topic.clone() });
-        let value = value_of(id, 20);
-        match producer.send(Record::to(&topic).partition(partition).value(&value)).await {
-            Ok(written) => {
-                let (place, offset) =
-                    (Place { topic: topic.clone(), partition }, written.offset.unwrap_or(-1));
-                notebook.note(ClientEvent::Acknowledged { producer: FAREWELL.to_owned(), id, place, offset });
+    let mut number = FIRST_FAREWELL.0;
+    for _ in 0..MOST_FAREWELLS {
+        for place in notebook.places_of(&topic) {
+            let (id, partition) = (RecordId(number), place.partition);
+            number += 1;
+            notebook.note(ClientEvent::Sent { producer: FAREWELL.to_owned(), id, topic: topic.clone() });
+            let value = value_of(id, 20);
+            match producer.send(Record::to(&topic).partition(partition).value(&value)).await {
+                Ok(written) => {
+                    let (producer, offset) = (FAREWELL.to_owned(), written.offset.unwrap_or(-1));
+                    notebook.note(ClientEvent::Acknowledged { producer, id, place, offset });
+                }
+                Err(error) => notebook.trouble(format!("{FAREWELL}: {topic}-{partition}: {error:?}")),
             }
-            Err(error) => notebook.trouble(format!("{FAREWELL}: {topic}-{partition}: {error:?}")),
+        }
+        sleep(BETWEEN_FAREWELLS).await;
+        if notebook.have_heard(&groups) {
+            break;
         }
     }
     producer.close().await;
@@ -89,7 +108,7 @@ pub(super) async fn connect(builder: ClientBuilder) -> Client {
         if let Ok(client) = builder.clone().connect().await {
             return client;
         }
-        sleep(std::time::Duration::from_millis(200)).await;
+        sleep(Duration::from_millis(200)).await;
     }
 }
 
