@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ottla_client::Acks;
+use ottla_protocol::api::ApiKey;
 use ottla_testbroker::faults::FaultPlan;
 
 use super::machines;
@@ -31,6 +32,24 @@ pub const LEAST_TOPICS: (usize, i32) = (2, 3);
 pub const LEAST_NODES: usize = 3;
 
 pub(super) use faults::spare_begins;
+
+/// The APIs of clients with their newest versions in Kafka 2.1.
+pub(super) const OLD_VERSIONS: [(ApiKey, i16); 14] = [
+    (ApiKey::PRODUCE, 7),
+    (ApiKey::FETCH, 10),
+    (ApiKey::LIST_OFFSETS, 4),
+    (ApiKey::METADATA, 7),
+    (ApiKey::OFFSET_COMMIT, 6),
+    (ApiKey::OFFSET_FETCH, 5),
+    (ApiKey::FIND_COORDINATOR, 2),
+    (ApiKey::JOIN_GROUP, 3),
+    (ApiKey::HEARTBEAT, 2),
+    (ApiKey::LEAVE_GROUP, 2),
+    (ApiKey::SYNC_GROUP, 2),
+    (ApiKey::API_VERSIONS, 2),
+    (ApiKey::INIT_PRODUCER_ID, 1),
+    (ApiKey::OFFSET_FOR_LEADER_EPOCH, 1),
+];
 
 /// A whole world before it begins.
 #[derive(Clone, Debug)]
@@ -80,6 +99,8 @@ pub struct ClusterPlan {
     pub group_initial_rebalance_delay: Duration,
     /// The topics with how many partitions each has.
     pub topics: Vec<(String, i32)>,
+    /// Whether its nodes speak only what Kafka 2.1 did.
+    pub is_old: bool,
 }
 
 impl Plan {
@@ -103,6 +124,7 @@ impl Plan {
             Scenario::Wanderers => (0..1 + random.below(2)).map(|_| random.bits()).collect(),
             _ => Vec::new(),
         };
+        cluster.is_old = matches!(scenario, Scenario::Wanderers | Scenario::Refusals) && one_in(random, 2);
         let spare = faults::draw_spare(random, &cluster, work);
         let plan =
             Self { seed, scenario, cluster, producers, consumers, wanderers, faults, spare, network, work };
@@ -170,6 +192,7 @@ impl ClusterPlan {
             coordinator_load_time: pick_ms(random, &[0, 100, 1_000]),
             group_initial_rebalance_delay: pick_ms(random, &[0, 500, 3_000]),
             topics,
+            is_old: false,
         }
     }
 }

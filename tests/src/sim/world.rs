@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ottla_protocol::message::VersionRange;
 use ottla_protocol::types::NodeId;
 use ottla_testbroker::journal::JournalEvent;
 use ottla_testbroker::{ReplicationScope, TestBroker};
@@ -24,7 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::history::{ClientEvent, Happened, Losses, Outcome, Place, Stored};
-use super::plan::{LEAST_FAULTS, NetworkFault, Plan, Scenario, Weather, spare_begins};
+use super::plan::{LEAST_FAULTS, NetworkFault, OLD_VERSIONS, Plan, Scenario, Weather, spare_begins};
 use super::{machines, replay};
 use crate::memory_network::MemoryNetwork;
 use notebook::{Notebook, id_of};
@@ -107,7 +108,8 @@ impl<'a> World<'a> {
     fn start(plan: &'a Plan) -> Self {
         let settings = &plan.cluster;
         let broker = TestBroker::builder().start_unix_ms(START_UNIX_MS).cluster(|cluster| {
-            cluster
+            let old = OLD_VERSIONS.iter().filter(|_| settings.is_old);
+            old.fold(cluster, |cluster, (api, max)| cluster.api_versions(*api, VersionRange::new(0, *max)))
                 .nodes(settings.nodes)
                 .seed(plan.seed)
                 .journal(true)

@@ -45,6 +45,8 @@ pub struct ProducerPlan {
     pub delivery_timeout: Duration,
     /// Whether it begins anew after what cannot pass.
     pub comes_back: bool,
+    /// Whether its client is closed when it has sent everything, whatever is still under way.
+    pub closes_client: bool,
 }
 
 /// A consumer.
@@ -128,9 +130,14 @@ pub(super) fn draw_producers(random: &mut Random, scenario: Scenario, work: Dura
             request_timeout: between_ms(random, 2_000, 10_000),
             delivery_timeout: pick_ms(random, &[30_000, 120_000]),
             comes_back: scenario == Scenario::Refusals,
+            closes_client: false,
         };
         match scenario {
-            Scenario::Acks => plan.acks = pick(random, &[Acks::None, Acks::Leader]),
+            Scenario::Acks => {
+                plan.acks = pick(random, &[Acks::None, Acks::Leader]);
+                plan.closes_client = one_in(random, 3);
+            }
+            Scenario::Refusals => plan.closes_client = one_in(random, 2),
             Scenario::Expiry => {
                 plan.request_timeout = between_ms(random, 300, 1_500);
                 plan.delivery_timeout = plan.request_timeout + plan.linger + between_ms(random, 0, 1_000);

@@ -74,15 +74,17 @@ pub(super) fn draw_lost_places(random: &mut Random, work: Duration) -> Vec<Fault
             (ApiKey::FETCH, ErrorCode::OFFSET_OUT_OF_RANGE),
             (ApiKey::OFFSET_FETCH, ErrorCode::UNSTABLE_OFFSET_COMMIT),
             (ApiKey::OFFSET_FETCH, ErrorCode::NOT_COORDINATOR),
+            (ApiKey::OFFSET_FETCH, ErrorCode::TOPIC_AUTHORIZATION_FAILED),
+            (ApiKey::OFFSET_FETCH, ErrorCode::TOPIC_AUTHORIZATION_FAILED),
         ];
         let (api, code) = pick(random, &codes);
         let mut rule = on(api, FaultAction::Error { code, when: When::BeforeApply }, work);
         rule.on.client_id = Some("wanderer-0".to_owned());
         rule.times = Some(1 + random.below(2) as u32);
-        rule.skip = random.below(20) as u32;
+        rule.skip = random.below(if api == ApiKey::FETCH { 20 } else { 3 }) as u32;
         rule
     };
-    (0..4).map(draw).collect()
+    (0..6).map(draw).collect()
 }
 
 fn on(api: ApiKey, action: FaultAction, work: Duration) -> FaultRule {

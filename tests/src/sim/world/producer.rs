@@ -33,7 +33,7 @@ pub(super) async fn run(plan: ProducerPlan, builder: ClientBuilder, notebook: No
         Ok(producer) => producer,
         Err(error) => return notebook.trouble(format!("{}: {error}", plan.name)),
     };
-    let refused = Refused { refused: Arc::default(), comes_back: plan.comes_back };
+    let refused = Refused { refused: Arc::default(), is_expected: plan.comes_back || plan.closes_client };
     let nth: u64 = plan.name.rsplit('-').next().and_then(|nth| nth.parse().ok()).unwrap_or(0);
     let mut random = Random(plan.seed);
     let mut deliveries = JoinSet::new();
@@ -60,6 +60,11 @@ pub(super) async fn run(plan: ProducerPlan, builder: ClientBuilder, notebook: No
         if number % plan.burst == plan.burst - 1 {
             sleep(plan.pause).await;
         }
+    }
+    if plan.closes_client {
+        sleep(Duration::from_micros(random.bits() % 5_000)).await;
+        client.close().await;
+        client.close().await;
     }
     while deliveries.join_next().await.is_some() {}
     note_memory(&plan, &producer, &notebook);
@@ -137,17 +142,17 @@ async fn resolve(producer: String, id: RecordId, delivery: Delivery, refused: Re
     }
 }
 
-/// Whether a producer cannot go on, and whether it then begins anew.
+/// Whether a producer cannot go on, and whether that may be.
 #[derive(Clone)]
 struct Refused {
     refused: Arc<AtomicBool>,
-    comes_back: bool,
+    is_expected: bool,
 }
 
 fn give_up(producer: &str, id: RecordId, error: &SendError, refused: &Refused, notebook: &Notebook) {
     let is_missing = matches!(error, SendError::Client(error) if notebook.may_lack(error));
     let is_final = !error.is_retriable() && !error.is_perhaps_written() && !is_missing;
-    if is_final && refused.comes_back {
+    if is_final && refused.is_expected {
         refused.refused.store(true, Ordering::Relaxed);
     } else if is_final {
         notebook.trouble(format!("{producer}: record {} failed for good: {error:?}", id.0));

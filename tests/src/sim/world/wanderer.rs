@@ -41,8 +41,12 @@ pub(super) async fn run(
     let mut random = Random(seed);
     loop {
         let sought = Sought::default();
-        // The first of them is not told where to begin.
-        let reset = if nth == 0 { OffsetReset::None } else { OffsetReset::Latest };
+        // The first of them is not told where to begin, or by a time that may be behind all records.
+        let reset = match (nth, random.below(2)) {
+            (0, 0) => OffsetReset::None,
+            (0, _) => OffsetReset::ByDuration(Duration::from_millis(random.below(3_000) as u64)),
+            _ => OffsetReset::Latest,
+        };
         let consumer = match build(&client, reset, &sought, &notebook) {
             Ok(consumer) => consumer,
             Err(error) => return notebook.trouble(format!("{}: {error}", name(nth))),
