@@ -41,10 +41,11 @@ pub(super) async fn run(
     let mut random = Random(seed);
     loop {
         let sought = Sought::default();
-        // The first of them is not told where to begin, or by a time that may be behind all records.
+        // The first of them is told that its place is gone, and a reset would undo what it seeks. A time may be behind
+        // all records.
         let reset = match (nth, random.below(2)) {
-            (0, 0) => OffsetReset::None,
-            (0, _) => OffsetReset::ByDuration(Duration::from_millis(random.below(3_000) as u64)),
+            (0, _) => OffsetReset::None,
+            (_, 0) => OffsetReset::ByDuration(Duration::from_millis(random.below(3_000) as u64)),
             _ => OffsetReset::Latest,
         };
         let consumer = match build(&client, reset, &sought, &notebook) {
