@@ -15,3 +15,9 @@ mod partitions;
 mod relay;
 #[path = "interop/rewrite_hosts.rs"]
 mod rewrite_hosts;
+#[path = "interop/secured_broker.rs"]
+mod secured_broker;
+#[path = "interop/secured_cases.rs"]
+mod secured_cases;
+#[path = "interop/secured_testbroker.rs"]
+mod secured_testbroker;

@@ -1,9 +1,12 @@
 //! `ottla broker`: the test broker as a server, for clients in any language.
 
+mod doors;
+
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::Context;
+use doors::Doors;
 use ottla_testbroker::TestBroker;
 
 use crate::interrupt::Interrupts;
@@ -21,7 +24,8 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   ottla broker
-  ottla broker --listen 127.0.0.1:0 --nodes 3 --topic orders:6 --topic payments:3")]
+  ottla broker --listen 127.0.0.1:0 --nodes 3 --topic orders:6 --topic payments:3
+  ottla broker --user alice:secret")]
 pub struct Arguments {
     /// Where to listen
     ///
@@ -40,6 +44,9 @@ pub struct Arguments {
     /// Partitions of topics that are created by asking for them
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..))]
     partitions: i32,
+
+    #[command(flatten)]
+    doors: Doors,
 }
 
 /// `NAME:PARTITIONS`.
@@ -71,6 +78,7 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<()> {
     let broker = TestBroker::builder()
         .nodes(arguments.nodes.into())
         .listen(&arguments.listen)
+        .listener(arguments.doors.listener()?)
         .cluster(|cluster| cluster.num_partitions(arguments.partitions))
         .start()
         .await?;

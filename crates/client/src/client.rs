@@ -4,6 +4,7 @@ mod builder;
 mod metadata;
 mod pool;
 mod published;
+mod request;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub use builder::ClientBuilder;
 pub(crate) use metadata::MetadataHandle;
 pub(crate) use pool::{Lane, Owner, Peer, Pool};
 pub(crate) use published::Follower;
+pub use request::Destination;
 
 /// A handle to a cluster; cheap to clone. Its tasks and connections end when the last handle, and all that was built
 /// on it, is gone; dropping never blocks.

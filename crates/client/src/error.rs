@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ottla_core::connection::{ConnectError, ConnectErrorKind};
 use ottla_core::request::RequestError;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::types::TopicName;
@@ -21,8 +22,10 @@ pub struct ClientError {
 pub enum ClientErrorKind {
     /// A setting was refused.
     Config(ConfigError),
-    /// None of the bootstrap servers could be used; what each of them did.
-    Unreachable(Vec<String>),
+    /// None of the bootstrap servers could be reached; what each of them did. It may pass.
+    Unreachable(Vec<BootstrapFailure>),
+    /// A connection could not be made, and another attempt with the same settings would fare no better.
+    Connect(ConnectErrorKind),
     /// The topic does not exist, and is not created by asking for it.
     UnknownTopic(TopicName),
     /// The topic has no such partition.
@@ -52,6 +55,30 @@ pub enum ClientErrorKind {
     Closed,
 }
 
+/// What one of the bootstrap servers did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BootstrapFailure {
+    /// As it was given: `host:port`.
+    pub server: String,
+    /// What happened.
+    pub error: RequestError,
+}
+
+impl fmt::Display for BootstrapFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match &self.error {
+            RequestError::Connect(error) => error.to_string(),
+            RequestError::Disconnected { reason, .. } => reason.clone(),
+            other => match std::error::Error::source(other) {
+                Some(source) => format!("{other}: {source}"),
+                None => other.to_string(),
+            },
+        };
+        // What failed to connect names the address already.
+        if text.contains(&self.server) { f.write_str(&text) } else { write!(f, "{}: {text}", self.server) }
+    }
+}
+
 impl ClientError {
     pub(crate) fn new(kind: ClientErrorKind) -> Self {
         Self { kind, source: None }
@@ -70,6 +97,19 @@ impl ClientError {
         &self.kind
     }
 
+    /// Why a connection could not be made, if that is what happened; of several bootstrap servers the first one's.
+    pub fn connect_error(&self) -> Option<&ConnectError> {
+        let failures = match &self.kind {
+            ClientErrorKind::Unreachable(failures) => &failures[..],
+            _ => &[],
+        };
+        let errors = self.source.iter().chain(failures.iter().map(|failure| &failure.error));
+        errors.into_iter().find_map(|error| match error {
+            RequestError::Connect(error) => Some(error),
+            _ => None,
+        })
+    }
+
     /// Whether the same may succeed later.
     pub fn is_retriable(&self) -> bool {
         match &self.kind {
@@ -85,6 +125,10 @@ impl From<RequestError> for ClientError {
     fn from(error: RequestError) -> Self {
         match error {
             RequestError::Closed => Self::new(ClientErrorKind::Closed),
+            RequestError::Connect(error) if !error.is_retriable() => Self {
+                kind: ClientErrorKind::Connect(error.kind()),
+                source: Some(RequestError::Connect(error)),
+            },
             other => Self { kind: ClientErrorKind::Request, source: Some(other) },
         }
     }
@@ -102,7 +146,10 @@ impl fmt::Display for ClientError {
             ClientErrorKind::Config(error) => error.fmt(f),
             ClientErrorKind::Unreachable(attempts) => {
                 f.write_str("no bootstrap server can be used: ")?;
-                f.write_str(&attempts.join("; "))
+                for (at, attempt) in attempts.iter().enumerate() {
+                    write!(f, "{}{attempt}", if at == 0 { "" } else { "; " })?;
+                }
+                Ok(())
             }
             ClientErrorKind::UnknownTopic(topic) => {
                 write!(f, "unknown topic: {topic} (create it, or allow its creation on the broker)")
@@ -112,7 +159,7 @@ impl fmt::Display for ClientError {
             }
             ClientErrorKind::Refused { what, code } => write!(f, "{what} was refused: {code}"),
             ClientErrorKind::TimedOut { what } => write!(f, "timed out waiting for {what}"),
-            ClientErrorKind::Request => match &self.source {
+            ClientErrorKind::Request | ClientErrorKind::Connect(_) => match &self.source {
                 Some(error) => error.fmt(f),
                 None => f.write_str("a request failed"),
             },

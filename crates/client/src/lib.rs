@@ -8,6 +8,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `client.rs`, `client/` | [`Client`], its settings; the connections by broker and lane; the task that keeps metadata fresh |
+//! | `config.rs`, `config/` | what is refused; with the feature `properties`, settings from text |
 //! | `producer.rs`, `producer/` | [`Producer`]; its task; how an outcome gets to a [`Delivery`] |
 //! | `consumer.rs`, `consumer/` | [`Consumer`]; its machines under one lock; its task; [`Batch`]es on their way to the application |
 //!
@@ -26,25 +27,35 @@
 
 mod address;
 mod client;
+#[cfg(not(feature = "properties"))]
 mod config;
+#[cfg(feature = "properties")]
+pub mod config;
 mod consumer;
 mod error;
 mod producer;
 mod record;
+pub mod sasl;
 
-pub use client::{Client, ClientBuilder};
-pub use config::ConfigError;
+pub use client::{Client, ClientBuilder, Destination};
+pub use config::error::ConfigError;
 pub use consumer::{
     Batch, Consumer, ConsumerBuilder, ConsumerError, ConsumerRecord, ConsumerRecords, Message,
     RebalanceListener,
 };
-pub use error::{ClientError, ClientErrorKind};
+pub use error::{BootstrapFailure, ClientError, ClientErrorKind};
 pub use ottla_core::assignors::{Assignor, RangeAssignor, RoundRobinAssignor};
+pub use ottla_core::connection::{ConnectError, ConnectErrorKind};
 pub use ottla_core::consumer::{Offset, OffsetAndMetadata, OffsetResetPolicy as OffsetReset, TopicPartition};
 pub use ottla_core::groups::{GroupError, GroupErrorKind};
 pub use ottla_core::metadata::{Broker, ClusterSnapshot, Partition, Topic};
 pub use ottla_core::producer::{Acks, Partitioner, ProduceError, ProduceErrorKind};
+pub use ottla_core::request::RequestError;
 pub use ottla_protocol::compression::{Compression, CompressionLevel};
-pub use ottla_transport::{Connecting, Connector, Stream, TcpConnector};
+#[cfg(feature = "http-connect")]
+pub use ottla_transport::HttpConnectConnector;
+pub use ottla_transport::{Connecting, Connector, Socks5Connector, Stream, TcpConnector};
+#[cfg(feature = "tls")]
+pub use ottla_transport::{TlsConfig, TlsConfigBuilder, TlsConnector, TlsProvider, TlsVersion};
 pub use producer::{Delivery, Producer, ProducerBuilder, RecordMetadata, SendError, TrySendError};
 pub use record::Record;

@@ -4,19 +4,30 @@
 //! |---|---|---|---|
 //! | Negotiating | created | Negotiating | ApiVersions is written |
 //! | Negotiating | ApiVersions answers UNSUPPORTED_VERSION | Negotiating | ApiVersions again, in the version it offers |
+//! | Negotiating | ApiVersions answers, authentication is wanted | Authenticating | the driver is asked for a mechanism |
 //! | Negotiating | ApiVersions answers | Ready | what was submitted so far is written |
+//! | Authenticating | the broker knows who we are | Ready | what was submitted so far is written |
 //! | Ready | a request is submitted | Ready | it is written |
 //! | Ready | a frame comes | Ready | it answers the oldest request under way |
+//! | Ready | the session is about to end | Reauthenticating | the driver is asked for a mechanism |
+//! | Reauthenticating | a request is submitted | Reauthenticating | it waits; those under way are answered |
+//! | Reauthenticating | the broker knows who we are | Ready | what waits is written |
 //! | any | a frame that answers nothing, a request times out, the stream ends | Closed | every request ends in an error |
+//!
+//! How the authentication goes on is in `login.rs`.
 //!
 //! Brokers answer one connection in order; an answer out of order means that the stream is broken.
 //!
 //! Not here: the bytes' way ([`ottla-transport`](https://docs.rs/ottla-transport)), and which connection to use.
 
+mod error;
+mod login;
 mod outgoing;
 mod versions;
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,14 +37,29 @@ use ottla_protocol::frame::{FrameBuf, decode_response_header, encode_request};
 use ottla_protocol::message::{Message, Request, VersionRange};
 use ottla_protocol::messages::api_versions_request::ApiVersionsRequest;
 use ottla_protocol::messages::api_versions_response::ApiVersionsResponse;
+use ottla_protocol::messages::sasl_authenticate_request::SaslAuthenticateRequest;
+use ottla_protocol::messages::sasl_authenticate_response::SaslAuthenticateResponse;
+use ottla_protocol::messages::sasl_handshake_request::SaslHandshakeRequest;
+use ottla_protocol::messages::sasl_handshake_response::SaslHandshakeResponse;
 use ottla_protocol::types::Str;
 
+use self::login::{Authentication, Progress};
+use crate::random::Jitter;
 use crate::request::{RequestError, Token};
+use crate::sasl::{Mechanism, SaslError};
 use crate::state_table::StateTable;
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 
+#[cfg(feature = "__coverage")]
+pub(crate) use login::EDGES as LOGIN_EDGES;
+
+pub use error::{ConnectError, ConnectErrorKind};
+pub use login::Login;
 pub use outgoing::{Encodable, Outgoing};
 pub use versions::ApiVersions;
+
+/// The largest frame that is taken before the broker is known, in bytes: ApiVersions has a few kilobytes.
+const MAX_OPENING_FRAME_SIZE: usize = 1 << 20;
 
 /// What a connection says about itself.
 #[derive(Clone, Debug)]
@@ -46,6 +72,8 @@ pub struct ConnectionConfig {
     pub client_software_version: Str,
     /// How long the broker may take to say its versions.
     pub negotiation_timeout: Duration,
+    /// How long an authentication may take, getting the credentials included. `None`: there is none.
+    pub authentication_timeout: Option<Duration>,
 }
 
 /// Something that the driver must do or pass on.
@@ -55,7 +83,9 @@ pub enum Action {
     Write(FrameBuf),
     /// A request has its answer, or never will have one.
     Complete(Token, Result<Answer, RequestError>),
-    /// The broker has said its versions; requests flow from here on.
+    /// Get a mechanism and hand it to [`Connection::authenticate`].
+    Authenticate,
+    /// The broker has said its versions and knows who we are; requests flow from here on.
     Ready,
 }
 
@@ -84,10 +114,16 @@ impl Answer {
 #[derive(Debug)]
 pub struct Connection {
     config: ConnectionConfig,
+    jitter: Jitter,
     state: State,
     versions: ApiVersions,
+    authentication: Authentication,
+    /// When the authentication under way must be done, or the next one begins.
+    authentication_due: Option<Instant>,
+    /// What becomes of requests once the connection has ended.
+    ended: RequestError,
     next_correlation_id: i32,
-    /// Submitted before the versions were known.
+    /// Submitted before they may be written.
     waiting: VecDeque<Outgoing>,
     /// Written, in the order of writing.
     under_way: VecDeque<UnderWay>,
@@ -97,7 +133,9 @@ pub struct Connection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Negotiating,
+    Authenticating,
     Ready,
+    Reauthenticating,
     Closed,
 }
 
@@ -106,14 +144,20 @@ pub(crate) static EDGES: StateTable<State> = {
     use State::*;
     StateTable::new(
         "connection",
-        &[(Negotiating, &[Negotiating, Ready, Closed]), (Ready, &[Closed]), (Closed, &[])],
+        &[
+            (Negotiating, &[Negotiating, Authenticating, Ready, Closed]),
+            (Authenticating, &[Ready, Closed]),
+            (Ready, &[Reauthenticating, Closed]),
+            (Reauthenticating, &[Ready, Closed]),
+            (Closed, &[]),
+        ],
     )
 };
 
 #[derive(Debug)]
 struct UnderWay {
     correlation_id: i32,
-    /// `None`: our own ApiVersions.
+    /// `None`: it is one of our own.
     token: Option<Token>,
     api: ApiKey,
     version: i16,
@@ -122,11 +166,15 @@ struct UnderWay {
 
 impl Connection {
     /// A fresh stream: asks the broker for its versions first.
-    pub fn new(config: ConnectionConfig, now: Instant) -> Self {
+    pub fn new(config: ConnectionConfig, jitter: Jitter, now: Instant) -> Self {
         let mut connection = Self {
             config,
+            jitter,
             state: State::Negotiating,
             versions: ApiVersions::default(),
+            authentication: Authentication::new(),
+            authentication_due: None,
+            ended: RequestError::Closed,
             next_correlation_id: 0,
             waiting: VecDeque::new(),
             under_way: VecDeque::new(),
@@ -134,6 +182,14 @@ impl Connection {
         };
         connection.ask_for_versions(now, ApiVersionsRequest::VERSIONS.max);
         connection
+    }
+
+    /// The largest frame to take from the peer, of those of up to `limit` bytes that a broker may send.
+    pub fn max_frame_size(&self, limit: usize) -> usize {
+        match self.state {
+            State::Negotiating | State::Authenticating => limit.min(MAX_OPENING_FRAME_SIZE),
+            _ => limit,
+        }
     }
 
     /// What the broker speaks; empty until [`Action::Ready`].
@@ -156,19 +212,21 @@ impl Connection {
         self.len() == 0
     }
 
-    /// Takes a request. It is written as soon as the versions are known, and completes exactly once.
+    /// Takes a request. It is written as soon as the broker takes it, and completes exactly once.
     pub fn submit(&mut self, outgoing: Outgoing) {
         match self.state {
-            State::Negotiating => self.waiting.push_back(outgoing),
+            State::Negotiating | State::Authenticating | State::Reauthenticating => {
+                self.waiting.push_back(outgoing);
+            }
             State::Ready => self.write(outgoing),
-            State::Closed => self.fail(outgoing.token, RequestError::Closed),
+            State::Closed => self.fail(outgoing.token, self.ended.clone()),
         }
     }
 
     /// A frame came, without its size.
     pub fn on_frame(&mut self, now: Instant, frame: &Bytes) {
         let Some(request) = self.under_way.pop_front() else {
-            return self.close(not_kafka("an answer to nothing came"));
+            return self.close_as_not_kafka("an answer to nothing came");
         };
         match self.read_answer(&request, frame) {
             Ok(body) => match request.token {
@@ -176,7 +234,7 @@ impl Connection {
                     let answer = Answer { version: request.version, body };
                     self.actions.push_back(Action::Complete(token, Ok(answer)));
                 }
-                None => self.on_api_versions(now, request.version, &body),
+                None => self.on_own_answer(now, &request, &body),
             },
             Err(reason) => {
                 self.under_way.push_front(request);
@@ -185,28 +243,61 @@ impl Connection {
         }
     }
 
-    /// The stream ended or failed, for `reason`.
-    pub fn on_broken(&mut self, reason: RequestError) {
-        let reason = match reason {
-            // What an address does that is no broker's, or a broker's for encrypted connections.
-            RequestError::Disconnected { reason, .. } if self.state == State::Negotiating => {
-                not_kafka(&format!("{reason} instead of saying its versions (is this port meant for tls?)"))
+    /// The mechanism that [`Action::Authenticate`] asks for, or why there is none.
+    pub fn authenticate(&mut self, mechanism: Result<Arc<dyn Mechanism>, SaslError>, login: Login<'_>) {
+        if self.state == State::Closed || !self.authentication.is_choosing() {
+            return;
+        }
+        match self.authentication.on_mechanism(mechanism, login) {
+            Ok(mechanism) => {
+                let mut request = SaslHandshakeRequest::default();
+                request.mechanism = mechanism;
+                // In version 0 the mechanism's messages would come in no requests.
+                self.write_own(&request, VersionRange::new(1, 1));
             }
-            reason => reason,
-        };
-        self.close(reason);
+            Err(error) => self.close(RequestError::Connect(error)),
+        }
     }
 
-    /// Ends requests whose time is over. An answer that is overdue blocks all behind it, so the connection goes too.
+    /// The stream ended or failed, for `reason`.
+    pub fn on_broken(&mut self, reason: RequestError) {
+        let RequestError::Disconnected { reason: text, .. } = &reason else { return self.close(reason) };
+        let error = match self.state {
+            // What an address does that is no broker's, or a broker's for encrypted connections.
+            State::Negotiating => {
+                let text = format!("{text} instead of saying its versions (is this port meant for tls?)");
+                return self.close(not_kafka(text));
+            }
+            State::Authenticating | State::Reauthenticating => {
+                let text = format!("during authentication: {text}");
+                let cut_off = || ConnectError::new(ConnectErrorKind::Unreachable, text);
+                self.authentication.refusal().unwrap_or_else(cut_off)
+            }
+            State::Ready | State::Closed => return self.close(reason),
+        };
+        self.close(RequestError::Connect(error));
+    }
+
+    /// Ends requests whose time is over, and begins an authentication that is due. An answer that is overdue blocks all
+    /// behind it, so the connection goes too.
     pub fn handle_timeout(&mut self, now: Instant) {
         let overdue = |deadline: Instant| deadline <= now;
-        if self.under_way.iter().any(|request| overdue(request.deadline)) {
-            return self.close(RequestError::Timeout);
+        if let Some(request) = self.under_way.iter().find(|request| overdue(request.deadline)) {
+            let reason = match request.token {
+                Some(_) => RequestError::Timeout,
+                None => timed_out(format!("the broker did not answer {} in time", request.api)),
+            };
+            return self.close(reason);
         }
-        let waiting = std::mem::take(&mut self.waiting);
-        for outgoing in waiting {
+        if self.authentication_due.is_some_and(overdue) {
+            match self.state {
+                State::Ready => self.begin_authentication(now, State::Reauthenticating),
+                _ => return self.close(timed_out("the authentication was not done in time")),
+            }
+        }
+        for outgoing in std::mem::take(&mut self.waiting) {
             if overdue(outgoing.deadline) {
-                self.fail(outgoing.token, RequestError::Timeout);
+                self.fail(outgoing.token, timed_out("the connection was not ready in time"));
             } else {
                 self.waiting.push_back(outgoing);
             }
@@ -216,7 +307,8 @@ impl Connection {
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub fn next_timeout(&self) -> Option<Instant> {
         let under_way = self.under_way.iter().map(|request| request.deadline);
-        under_way.chain(self.waiting.iter().map(|outgoing| outgoing.deadline)).min()
+        let requests = under_way.chain(self.waiting.iter().map(|outgoing| outgoing.deadline)).min();
+        earliest(requests, self.authentication_due)
     }
 
     /// What is to be done next.
@@ -231,18 +323,88 @@ impl Connection {
             request.client_software_version = self.config.client_software_version.clone();
         }
         let deadline = now + self.config.negotiation_timeout;
+        self.write_own_in(&request, version, deadline);
+    }
+
+    /// One of our own requests, while the authentication is under way: that has one deadline for all of them.
+    fn write_own<R: Request>(&mut self, request: &R, ours: VersionRange) {
+        match self.versions.negotiate(R::API_KEY, ours) {
+            Ok(version) => {
+                let deadline = self.authentication_due.unwrap_or_default();
+                self.write_own_in(request, version, deadline);
+            }
+            Err(error) => {
+                let text = format!("the broker cannot authenticate: {error}");
+                self.close(connect_error(ConnectErrorKind::MechanismNotEnabled, text));
+            }
+        }
+    }
+
+    fn write_own_in<R: Request>(&mut self, request: &R, version: i16, deadline: Instant) {
         let correlation_id = self.take_correlation_id();
         let mut frame = FrameBuf::new();
-        encode_request(&mut frame, &request, version, correlation_id, Some(&self.config.client_id))
-            .expect("a name and a version fit into ApiVersions");
-        self.actions.push_back(Action::Write(frame));
-        self.under_way.push_back(UnderWay {
-            correlation_id,
-            token: None,
-            api: ApiKey::API_VERSIONS,
-            version,
-            deadline,
-        });
+        match encode_request(&mut frame, request, version, correlation_id, Some(&self.config.client_id)) {
+            Ok(()) => self.actions.push_back(Action::Write(frame)),
+            Err(error) => return self.close(RequestError::Encode(error)),
+        }
+        let (token, api) = (None, R::API_KEY);
+        self.under_way.push_back(UnderWay { correlation_id, token, api, version, deadline });
+    }
+
+    fn on_own_answer(&mut self, now: Instant, request: &UnderWay, body: &Bytes) {
+        let version = request.version;
+        let result = match request.api {
+            ApiKey::API_VERSIONS => return self.on_api_versions(now, version, body),
+            ApiKey::SASL_HANDSHAKE => SaslHandshakeResponse::decode_prefix(body, version)
+                .map(|(response, _)| self.on_handshake(&response)),
+            _ => SaslAuthenticateResponse::decode_prefix(body, version)
+                .map(|(response, _)| self.on_authenticate(now, &response)),
+        };
+        if let Err(error) = result {
+            let text = format!("the answer to {} cannot be read: {error}", request.api);
+            self.close(connect_error(ConnectErrorKind::NotKafka, text));
+        }
+    }
+
+    fn on_handshake(&mut self, response: &SaslHandshakeResponse) {
+        match self.authentication.on_handshake(response) {
+            Ok(message) => self.write_authenticate(message),
+            Err(error) => self.close(RequestError::Connect(error)),
+        }
+    }
+
+    fn on_authenticate(&mut self, now: Instant, response: &SaslAuthenticateResponse) {
+        match self.authentication.on_authenticate(response) {
+            Ok(Progress::Send(message)) => self.write_authenticate(message),
+            Ok(Progress::Done { session }) => {
+                let spread = self.jitter.factor(0.5) - 0.5;
+                self.authentication_due = session.map(|session| now + login::renewed_after(session, spread));
+                self.become_ready();
+            }
+            Err(error) => self.close(RequestError::Connect(error)),
+        }
+    }
+
+    fn write_authenticate(&mut self, message: Bytes) {
+        let mut request = SaslAuthenticateRequest::default();
+        request.auth_bytes = message;
+        self.write_own(&request, SaslAuthenticateRequest::VERSIONS);
+    }
+
+    fn begin_authentication(&mut self, now: Instant, state: State) {
+        let timeout = self.config.authentication_timeout.unwrap_or_default();
+        self.authentication_due = Some(now + timeout);
+        self.authentication.begin();
+        self.go(state);
+        self.actions.push_back(Action::Authenticate);
+    }
+
+    fn become_ready(&mut self) {
+        self.go(State::Ready);
+        self.actions.push_back(Action::Ready);
+        for outgoing in std::mem::take(&mut self.waiting) {
+            self.write(outgoing);
+        }
     }
 
     fn on_api_versions(&mut self, now: Instant, version: i16, body: &Bytes) {
@@ -253,25 +415,31 @@ impl Connection {
         let body_version = if refused { 0 } else { version };
         let response = match ApiVersionsResponse::decode_prefix(body, body_version) {
             Ok((response, _)) => response,
-            Err(error) => return self.close(not_kafka(&format!("ApiVersions cannot be read: {error}"))),
+            Err(error) => return self.close_as_not_kafka(&format!("ApiVersions cannot be read: {error}")),
         };
         let versions = ApiVersions::from_response(&response);
         if refused {
-            let theirs = versions.range(ApiKey::API_VERSIONS).map_or(0, |range| range.max);
-            if theirs >= version {
-                return self.close(not_kafka("ApiVersions was refused in a version that it offers"));
+            // Those that say nothing speak the first version alone.
+            let theirs = versions.range(ApiKey::API_VERSIONS).unwrap_or(VersionRange::new(0, 0));
+            let ours = ApiVersionsRequest::VERSIONS;
+            let common = theirs.intersect(ours);
+            if common.is_empty() {
+                let (api, theirs) = (ApiKey::API_VERSIONS, Some(theirs));
+                return self.close(RequestError::UnsupportedVersion { api, ours, theirs });
+            }
+            if common.max >= version {
+                return self.close_as_not_kafka("ApiVersions was refused in a version that it offers");
             }
             self.go(State::Negotiating);
-            return self.ask_for_versions(now, theirs.max(0));
+            return self.ask_for_versions(now, common.max);
         }
         if let Err(code) = ErrorCode(response.error_code).into_result() {
-            return self.close(not_kafka(&format!("ApiVersions was refused: {code}")));
+            return self.close_as_not_kafka(&format!("ApiVersions was refused: {code}"));
         }
         self.versions = versions;
-        self.go(State::Ready);
-        self.actions.push_back(Action::Ready);
-        for outgoing in std::mem::take(&mut self.waiting) {
-            self.write(outgoing);
+        match self.config.authentication_timeout {
+            Some(_) => self.begin_authentication(now, State::Authenticating),
+            None => self.become_ready(),
         }
     }
 
@@ -305,37 +473,59 @@ impl Connection {
         let api = request.api.api().expect("only APIs of the specs are sent");
         let header_version = api.response_header_version(request.version);
         let (correlation_id, body) = decode_response_header(frame, header_version)
-            .map_err(|error| not_kafka(&format!("the header of an answer cannot be read: {error}")))?;
+            .map_err(|error| not_kafka(format!("the header of an answer cannot be read: {error}")))?;
         if correlation_id != request.correlation_id {
             let reason =
                 format!("answer {correlation_id} came where {} was expected", request.correlation_id);
             return Err(match self.state {
-                State::Negotiating => not_kafka(&reason),
+                State::Negotiating => not_kafka(reason),
                 // It is a broker, which lost a request: what is behind it may succeed on another connection.
-                State::Ready | State::Closed => RequestError::Disconnected { sent: true, reason },
+                _ => RequestError::Disconnected { sent: true, reason },
             });
         }
         Ok(body)
     }
 
+    fn close_as_not_kafka(&mut self, reason: &str) {
+        self.close(not_kafka(reason));
+    }
+
     /// Ends every request: those under way for `reason`, the others as unsent.
     fn close(&mut self, reason: RequestError) {
-        if self.state != State::Closed {
-            self.go(State::Closed);
+        if self.state == State::Closed {
+            return;
         }
-        let unsent = match &reason {
-            RequestError::Disconnected { reason, .. } => reason.clone(),
-            other => other.to_string(),
+        let was_opening = matches!(self.state, State::Negotiating | State::Authenticating);
+        self.go(State::Closed);
+        self.authentication_due = None;
+        let (of_sent, of_unsent) = match reason {
+            RequestError::Connect(error) => {
+                let reason = error.to_string();
+                (RequestError::Disconnected { sent: true, reason }, RequestError::Connect(error))
+            }
+            reason @ RequestError::UnsupportedVersion { .. } => (reason.clone(), reason),
+            not_kafka @ RequestError::NotKafka { .. } if was_opening => {
+                let of_unsent = connect_error(ConnectErrorKind::NotKafka, not_kafka.to_string());
+                (not_kafka, of_unsent)
+            }
+            RequestError::Disconnected { reason, .. } => {
+                let of_unsent = RequestError::Disconnected { sent: false, reason: reason.clone() };
+                (RequestError::Disconnected { sent: true, reason }, of_unsent)
+            }
+            reason => {
+                let of_unsent = RequestError::Disconnected { sent: false, reason: reason.to_string() };
+                (reason, of_unsent)
+            }
         };
         for request in std::mem::take(&mut self.under_way) {
             if let Some(token) = request.token {
-                self.fail(token, reason.clone());
+                self.fail(token, of_sent.clone());
             }
         }
         for outgoing in std::mem::take(&mut self.waiting) {
-            let reason = RequestError::Disconnected { sent: false, reason: unsent.clone() };
-            self.fail(outgoing.token, reason);
+            self.fail(outgoing.token, of_unsent.clone());
         }
+        self.ended = of_unsent;
     }
 
     /// Takes an edge of the table. After one that it lacks nothing is sent any more.
@@ -355,8 +545,26 @@ impl Connection {
 }
 
 /// The peer breaks the protocol so early or so badly that it probably speaks another.
-fn not_kafka(reason: &str) -> RequestError {
-    RequestError::NotKafka { reason: reason.to_owned() }
+fn not_kafka(reason: impl Into<String>) -> RequestError {
+    RequestError::NotKafka { reason: reason.into() }
+}
+
+fn connect_error(kind: ConnectErrorKind, text: impl Into<String>) -> RequestError {
+    RequestError::Connect(ConnectError::new(kind, text))
+}
+
+fn timed_out(text: impl Into<String>) -> RequestError {
+    connect_error(ConnectErrorKind::TimedOut, text)
+}
+
+/// What bytes say that are no frames. `start` is where the peer's next frame should begin.
+pub fn not_frames(start: &[u8], error: impl fmt::Display) -> RequestError {
+    // A TLS record: an alert (21) or a handshake (22) of any version of TLS.
+    if let [21 | 22, 3, ..] = start {
+        let text = "the peer answers in tls, use SSL or SASL_SSL with this port";
+        return connect_error(ConnectErrorKind::TlsRequired, text);
+    }
+    not_kafka(error.to_string())
 }
 
 /// The versions of a request that this client may use.
@@ -364,5 +572,7 @@ pub fn versions_up_to<R: Message>(max: i16) -> VersionRange {
     VersionRange::new(R::VERSIONS.min, R::VERSIONS.max.min(max))
 }
 
+#[cfg(test)]
+mod login_tests;
 #[cfg(test)]
 mod tests;

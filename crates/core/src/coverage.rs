@@ -23,6 +23,8 @@ mod counters {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::{ApiKey, ErrorCode};
+    #[cfg(feature = "sasl")]
+    use crate::sasl;
     use crate::{connection, consumer, groups, metadata, producer};
 
     /// The most states that a machine has.
@@ -182,6 +184,7 @@ mod counters {
     pub fn edges() -> Vec<Edge> {
         [
             connection::EDGES.edges(),
+            connection::LOGIN_EDGES.edges(),
             metadata::EDGES.edges(),
             producer::identity_edges(),
             producer::batch_edges(),
@@ -189,6 +192,8 @@ mod counters {
             consumer::seek_edges(),
             groups::coordinator_edges(),
             groups::classic_edges(),
+            #[cfg(feature = "sasl")]
+            sasl::token_refresh::EDGES.edges(),
         ]
         .concat()
     }

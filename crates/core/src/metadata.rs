@@ -8,6 +8,7 @@
 //! | Asking | it answers, everything wanted is there | Idle | a new snapshot |
 //! | Asking | it answers, a wanted topic is not there yet | Due, after a backoff | a new snapshot |
 //! | Asking | no answer | Due, after a backoff | the error |
+//! | Asking | no answer, and another attempt would fare no better | Idle | the error |
 //!
 //! Not here: whom to ask (the driver's pool knows who is reachable), and waiting for a topic.
 
@@ -209,9 +210,18 @@ impl Metadata {
         }
     }
 
-    /// The request has no answer.
-    pub fn on_failure(&mut self, now: Instant, _error: &RequestError) {
-        self.retry(now);
+    /// The request has no answer. What another attempt would not mend is tried again only once somebody asks for
+    /// something, or the snapshot grows too old.
+    pub fn on_failure(&mut self, now: Instant, error: &RequestError) {
+        let is_hopeless = matches!(error, RequestError::Connect(error) if !error.is_retriable());
+        if is_hopeless && !self.again {
+            let delay = self.config.backoff.delay(self.attempts, &mut self.jitter);
+            self.attempts = self.attempts.saturating_add(1);
+            self.quiet_until = now + delay;
+            self.go(State::Idle { stale_at: now + self.config.max_age });
+        } else {
+            self.retry(now);
+        }
     }
 
     /// How often it was tried since the last answer that held everything.

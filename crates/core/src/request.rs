@@ -6,6 +6,8 @@ use ottla_protocol::api::ApiKey;
 use ottla_protocol::error::{DecodeError, EncodeError};
 use ottla_protocol::message::VersionRange;
 
+use crate::connection::ConnectError;
+
 /// What a machine calls a request that it asked for, so that it knows the answer when it comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
@@ -14,7 +16,9 @@ pub struct Token(pub u64);
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The connection was lost or could not be made.
+    /// The connection could not be made, so nothing was sent.
+    Connect(ConnectError),
+    /// The connection was lost.
     Disconnected {
         /// Whether the request may have reached the broker.
         sent: bool,
@@ -58,13 +62,18 @@ impl RequestError {
 
     /// Whether the same request may succeed later.
     pub fn is_retriable(&self) -> bool {
-        matches!(self, Self::Disconnected { .. } | Self::Timeout | Self::UnknownNode)
+        match self {
+            Self::Connect(error) => error.is_retriable(),
+            Self::Disconnected { .. } | Self::Timeout | Self::UnknownNode => true,
+            _ => false,
+        }
     }
 }
 
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Connect(_) => f.write_str("cannot connect"),
             Self::Disconnected { sent, reason } => {
                 let when =
                     if *sent { "while a request was under way" } else { "before the request was sent" };
@@ -89,6 +98,7 @@ impl fmt::Display for RequestError {
 impl std::error::Error for RequestError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            Self::Connect(error) => Some(error),
             Self::Encode(error) => Some(error),
             Self::Decode(error) => Some(error),
             _ => None,

@@ -12,7 +12,8 @@
 //! | any | anything else | over | an error |
 //!
 //! **Who waits for a token.** Nothing here waits. A driver whose credentials come from elsewhere (a token endpoint, a
-//! credential chain) fetches them first, makes a mechanism of them, and then starts the exchange.
+//! credential chain) fetches them first, makes a mechanism of them, and then starts the exchange. When a bearer token is
+//! fetched anew is decided by [`TokenRefresh`].
 //!
 //! **Re-authentication** (KIP-368) is a new exchange of the same mechanism, or of a newer one, on the same connection.
 //!
@@ -36,6 +37,8 @@
 //! # Ok::<(), ottla_core::sasl::SaslError>(())
 //! ```
 
+#[cfg(feature = "sasl")]
+mod bearer_token;
 mod error;
 mod mechanism;
 #[cfg(feature = "sasl")]
@@ -47,8 +50,13 @@ mod scram;
 #[cfg(feature = "sasl")]
 mod secret;
 #[cfg(feature = "sasl")]
+pub(crate) mod token_refresh;
+#[cfg(feature = "sasl")]
 mod unsecured_token;
 
+#[cfg(feature = "sasl")]
+pub use bearer_token::BearerToken;
+pub(crate) use error::shown;
 pub use error::{SaslError, SaslErrorKind};
 pub use mechanism::{Exchange, Mechanism, Start, Step};
 #[cfg(feature = "sasl")]
@@ -57,5 +65,7 @@ pub use oauth_bearer::OAuthBearer;
 pub use plain::Plain;
 #[cfg(feature = "sasl")]
 pub use scram::{MAX_ITERATIONS, MAX_SERVER_MESSAGE_SIZE, MIN_ITERATIONS, Scram, ScramMechanism};
+#[cfg(feature = "sasl")]
+pub use token_refresh::{TokenAnswer, TokenRefresh, TokenRefreshConfig};
 #[cfg(feature = "sasl")]
 pub use unsecured_token::UnsecuredToken;

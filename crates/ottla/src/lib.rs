@@ -32,7 +32,8 @@
 //!
 //! # Features
 //! `gzip`, `snappy`, `lz4` and `zstd` (default, pure Rust) read and write compressed batches; `zstd-c` takes the C
-//! library for zstd, which writes much better.
+//! library for zstd, which writes much better. `properties` reads configuration from text under the names of Java's
+//! client and of librdkafka (module `config`).
 
 pub use ottla_admin as admin;
 pub use ottla_client::*;

@@ -123,6 +123,12 @@ impl FrameBuf {
         Ok(())
     }
 
+    /// Appends bytes as a frame: a SASL token, which has no header after SaslHandshake v0.
+    pub fn put_token(&mut self, token: &Bytes) {
+        self.put(&(token.len() as u32).to_be_bytes());
+        self.put_shared(token);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
@@ -241,6 +247,14 @@ pub fn split_frame(buffer: &mut BytesMut, max_size: usize) -> Result<Option<Byte
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_a_frame_without_a_header() {
+        let mut out = FrameBuf::new();
+        out.put_token(&Bytes::from_static(b"v=x"));
+        out.put_token(&Bytes::new());
+        assert_eq!(out.into_bytes(), &b"\0\0\0\x03v=x\0\0\0\0"[..]);
+    }
 
     #[test]
     fn a_large_batch_is_shared_and_all_ways_out_agree() {

@@ -23,6 +23,8 @@ pub(crate) mod offset_commit;
 pub(crate) mod offset_fetch;
 pub(crate) mod offset_for_leader_epoch;
 pub(crate) mod produce;
+pub(crate) mod sasl_authenticate;
+pub(crate) mod sasl_handshake;
 pub(crate) mod sync_group;
 
 use bytes::Bytes;
@@ -56,6 +58,7 @@ pub(crate) fn dispatch(cluster: &mut Cluster, call: Call, key: ApiKey, body: &By
         ApiKey::SYNC_GROUP => run(cluster, call, body, sync_group::handle),
         ApiKey::DESCRIBE_GROUPS => run(cluster, call, body, describe_groups::handle),
         ApiKey::LIST_GROUPS => run(cluster, call, body, list_groups::handle),
+        ApiKey::SASL_HANDSHAKE => run(cluster, call, body, sasl_handshake::handle),
         ApiKey::API_VERSIONS => run(cluster, call, body, api_versions::handle),
         ApiKey::CREATE_TOPICS => run(cluster, call, body, create_topics::handle),
         ApiKey::DELETE_TOPICS => run(cluster, call, body, delete_topics::handle),
@@ -63,6 +66,7 @@ pub(crate) fn dispatch(cluster: &mut Cluster, call: Call, key: ApiKey, body: &By
         ApiKey::INIT_PRODUCER_ID => run(cluster, call, body, init_producer_id::handle),
         ApiKey::OFFSET_FOR_LEADER_EPOCH => run(cluster, call, body, offset_for_leader_epoch::handle),
         ApiKey::DESCRIBE_CONFIGS => run(cluster, call, body, describe_configs::handle),
+        ApiKey::SASL_AUTHENTICATE => run(cluster, call, body, sasl_authenticate::handle),
         ApiKey::CREATE_PARTITIONS => run(cluster, call, body, create_partitions::handle),
         ApiKey::DELETE_GROUPS => run(cluster, call, body, delete_groups::handle),
         ApiKey::DESCRIBE_CLUSTER => run(cluster, call, body, describe_cluster::handle),

@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ottla_protocol::api::ApiKey;
 use ottla_protocol::error_codes::error_codes_in;
 use ottla_protocol::frame::{FrameBuf, decode_request_header, encode_response};
 use ottla_protocol::message::Response;
 use ottla_protocol::types::{NodeId, Str, Uuid};
 
 use crate::api;
-use crate::config::{ClusterBuilder, Settings};
+use crate::config::{ClusterBuilder, MAX_NODES, Settings};
 use crate::connection::{Action, CloseReason, Connection, ConnectionId, Current, MAX_QUEUED, RequestId};
 use crate::controller::Controller;
 use crate::coordinators::Coordinators;
@@ -23,16 +24,20 @@ use crate::fetching::WaitingFetches;
 use crate::groups::Groups;
 use crate::image::Image;
 use crate::journal::{Journal, JournalEvent};
-use crate::node::Node;
+use crate::listener::{Listener, ListenerId};
+use crate::node::{Endpoint, Node};
 use crate::now::{Instant, Now};
 use crate::random::Random;
 use crate::replication::Replication;
 use crate::retention::Retention;
+use crate::sasl::{Authority, Failure, Session};
 use crate::topic::Topics;
 use crate::waiting_produce::WaitingProduces;
 
 /// The port of the first node until [`Cluster::advertise`] names another.
 const FIRST_PORT: u16 = 9092;
+/// How far the ports of listeners are apart: there are not more nodes than that.
+const LISTENER_PORTS: u16 = MAX_NODES as u16;
 
 /// A Kafka cluster as a state machine.
 #[derive(Debug)]
@@ -54,6 +59,9 @@ pub struct Cluster {
     pub(crate) fetches: WaitingFetches,
     pub(crate) fetch_sessions: FetchSessions,
     pub(crate) random: Random,
+    pub(crate) listeners: Vec<Listener>,
+    /// For logins alone, so that nothing else depends on who logs in.
+    sasl_random: Random,
     pub(crate) next_producer_id: i64,
     /// Bytes of all logs.
     pub(crate) log_bytes: u64,
@@ -75,6 +83,7 @@ pub struct Cluster {
 pub(crate) struct Call {
     pub(crate) now: Now,
     pub(crate) node: NodeId,
+    pub(crate) listener: ListenerId,
     pub(crate) id: RequestId,
     pub(crate) version: i16,
     pub(crate) client_id: Str,
@@ -105,8 +114,11 @@ impl Cluster {
         let cluster_id = settings.cluster_id.clone().unwrap_or_else(|| random.uuid().to_string().into());
         let nodes = (0..settings.nodes as u16).map(|n| {
             let id = NodeId(i32::from(n) + 1);
-            let host = format!("node-{id}").into();
-            (id, Node { id, host, port: FIRST_PORT + n, rack: None, is_up: true, is_cut_off: false })
+            let host: Str = format!("node-{id}").into();
+            let listeners = 0..settings.listeners.len() as u16;
+            let port = |listener| FIRST_PORT + listener * LISTENER_PORTS + n;
+            let endpoints = listeners.map(|l| Endpoint { host: host.clone(), port: port(l) }).collect();
+            (id, Node { id, endpoints, rack: None, is_up: true, is_cut_off: false })
         });
         let nodes: BTreeMap<NodeId, Node> = nodes.collect();
         let ids: Vec<NodeId> = nodes.keys().copied().collect();
@@ -130,6 +142,8 @@ impl Cluster {
             fetches: WaitingFetches::new(),
             fetch_sessions: FetchSessions::default(),
             random,
+            listeners: settings.listeners.iter().map(|config| Listener::new(config, settings.seed)).collect(),
+            sasl_random: Authority::random(settings.seed),
             next_producer_id: 1000,
             log_bytes: 0,
             touched: BTreeSet::new(),
@@ -155,38 +169,30 @@ impl Cluster {
         self.brokers.current().first().copied().unwrap_or(NodeId(-1))
     }
 
-    /// The node that says it is to be reached at `host` and `port`.
-    pub fn node_at(&self, host: &str, port: u16) -> Option<NodeId> {
-        self.nodes.values().find(|node| node.host.as_str() == host && node.port == port).map(|node| node.id)
-    }
-
-    /// Where a node says that it can be reached (`advertised.listeners`). Until told otherwise, node 1 is at
-    /// `node-1:9092`, node 2 at `node-2:9093` and so on. An unknown node is ignored.
-    pub fn advertise(&mut self, node: NodeId, host: &str, port: u16) {
-        if let Some(node) = self.nodes.get_mut(&node) {
-            node.host = host.into();
-            node.port = port;
-        }
-    }
-
-    /// `host:port` of every node, with commas between: what clients call bootstrap servers.
-    pub fn bootstrap_servers(&self) -> String {
-        let addresses: Vec<_> =
-            self.nodes.values().map(|node| format!("{}:{}", node.host, node.port)).collect();
-        addresses.join(",")
-    }
-
-    /// A client connects to `node`; `client_host` is its address as groups show it. `None`: the connection is refused,
-    /// since the node is down or does not exist.
+    /// A client connects to `node` by the first listener; `client_host` is its address as groups show it. `None`: the
+    /// connection is refused, since the node is down or does not exist.
     pub fn connect(&mut self, now: Now, node: NodeId, client_host: &str) -> Option<ConnectionId> {
+        self.connect_by(now, node, ListenerId::default(), client_host)
+    }
+
+    pub(crate) fn connect_by(
+        &mut self,
+        now: Now,
+        node: NodeId,
+        listener: ListenerId,
+        client_host: &str,
+    ) -> Option<ConnectionId> {
         self.now = now;
         if !self.is_up(node) {
             return None;
         }
+        let needs_login = self.listeners[listener.0].authority.is_some();
         let id = ConnectionId(self.next_connection);
         self.next_connection += 1;
         let connection = Connection {
             node,
+            listener,
+            session: if needs_login { Session::Fresh } else { Session::Open },
             client_host: client_host.into(),
             current: None,
             queued: VecDeque::new(),
@@ -327,30 +333,37 @@ impl Cluster {
             return;
         }
         let Some(frame) = state.queued.pop_front() else { return };
+        let sequence = state.requests;
+        state.requests += 1;
+        state.current = Some(Current::new(sequence));
+        let mut call = Call {
+            now,
+            node: state.node,
+            listener: state.listener,
+            id: RequestId { connection, sequence },
+            version: 0,
+            client_id: Str::default(),
+            client_host: state.client_host.clone(),
+            fate: None,
+        };
+        // Not everything that comes before a login is over has a header.
+        if !self.takes_frame(&call, &frame) {
+            return;
+        }
         let (header, body) = match decode_request_header(&frame) {
             Ok(decoded) => decoded,
             Err(error) => return self.close(connection, CloseReason::Undecodable(error)),
         };
-        let sequence = state.requests;
-        state.requests += 1;
-        let version = header.request_api_version;
-        state.current = Some(Current {
-            sequence,
-            correlation_id: header.correlation_id,
-            version,
-            fate: None,
-            is_answered: false,
-        });
-        let call = Call {
-            now,
-            node: state.node,
-            id: RequestId { connection, sequence },
-            version,
-            client_id: header.client_id.unwrap_or_default(),
-            client_host: state.client_host.clone(),
-            fate: None,
-        };
-        api::dispatch(self, call, ottla_protocol::api::ApiKey(header.request_api_key), &body);
+        call.version = header.request_api_version;
+        call.client_id = header.client_id.unwrap_or_default();
+        if let Some(current) = self.current_mut(call.id) {
+            current.correlation_id = header.correlation_id;
+            current.version = call.version;
+        }
+        let key = ApiKey(header.request_api_key);
+        if self.lets_in(&call, key) {
+            api::dispatch(self, call, key, &body);
+        }
     }
 
     /// Ends a request with what its handler answered.
@@ -393,6 +406,40 @@ impl Cluster {
         if let Some(current) = self.current_mut(request) {
             current.fate = Some(fate);
         }
+    }
+
+    /// The request's answer, if it gets one, is the last thing on its connection.
+    pub(crate) fn set_failure(&mut self, request: RequestId, failure: Failure) {
+        if let Some(current) = self.current_mut(request) {
+            current.failure = Some(failure);
+        }
+    }
+
+    /// The end that a request's answer comes with.
+    pub(crate) fn failure_of(&self, request: RequestId) -> Option<&Failure> {
+        self.current(request)?.failure.as_ref()
+    }
+
+    pub(crate) fn session(&self, connection: ConnectionId) -> Option<&Session> {
+        self.connections.get(&connection).map(|connection| &connection.session)
+    }
+
+    pub(crate) fn session_mut(&mut self, connection: ConnectionId) -> Option<&mut Session> {
+        self.connections.get_mut(&connection).map(|connection| &mut connection.session)
+    }
+
+    /// Who lets in those that come by the connection's listener; `None` if all are.
+    pub(crate) fn authority(&self, connection: ConnectionId) -> Option<&Authority> {
+        let listener = self.connections.get(&connection)?.listener;
+        self.listeners[listener.0].authority.as_ref()
+    }
+
+    pub(crate) fn authority_and_random(
+        &mut self,
+        connection: ConnectionId,
+    ) -> Option<(&Authority, &mut Random)> {
+        let listener = self.connections.get(&connection)?.listener;
+        Some((self.listeners[listener.0].authority.as_ref()?, &mut self.sasl_random))
     }
 
     /// The answer to a request is made, though it is not sent yet.

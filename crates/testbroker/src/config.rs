@@ -9,9 +9,11 @@ use ottla_protocol::message::VersionRange;
 use ottla_protocol::types::Str;
 
 use crate::cluster::Cluster;
+use crate::listener::{ListenerConfig, MAX_LISTENERS};
+use crate::sasl::SaslConfig;
 
 /// More brokers than this are a mistake in a test.
-const MAX_NODES: usize = 1000;
+pub(crate) const MAX_NODES: usize = 1000;
 
 /// Settings of a [`Cluster`] that is to be made.
 #[derive(Clone, Debug)]
@@ -22,6 +24,7 @@ pub struct ClusterBuilder {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) nodes: usize,
+    pub(crate) listeners: Vec<ListenerConfig>,
     pub(crate) seed: u64,
     pub(crate) cluster_id: Option<Str>,
     pub(crate) num_partitions: i32,
@@ -60,6 +63,7 @@ impl ClusterBuilder {
         Self {
             settings: Settings {
                 nodes: 1,
+                listeners: Vec::new(),
                 seed: 0,
                 cluster_id: None,
                 num_partitions: 1,
@@ -92,6 +96,14 @@ impl ClusterBuilder {
     #[must_use]
     pub fn nodes(mut self, nodes: usize) -> Self {
         self.settings.nodes = nodes;
+        self
+    }
+
+    /// A way in, beside those that were added before; the first one is where clients are sent that are told of none.
+    /// Default: one that asks for nothing, named `PLAINTEXT`.
+    #[must_use]
+    pub fn listener(mut self, listener: ListenerConfig) -> Self {
+        self.settings.listeners.push(listener);
         self
     }
 
@@ -269,7 +281,11 @@ impl ClusterBuilder {
     /// # Errors
     /// A setting that no cluster can have.
     pub fn build(self) -> Result<Cluster, BuildError> {
-        let settings = self.settings;
+        let mut settings = self.settings;
+        if settings.listeners.is_empty() {
+            settings.listeners.push(ListenerConfig::default());
+        }
+        check_listeners(&settings.listeners)?;
         if !(1..=MAX_NODES).contains(&settings.nodes) {
             return Err(BuildError(format!("nodes must be from 1 to {MAX_NODES}: {}", settings.nodes)));
         }
@@ -300,6 +316,21 @@ impl ClusterBuilder {
         }
         Ok(Cluster::new(settings))
     }
+}
+
+fn check_listeners(listeners: &[ListenerConfig]) -> Result<(), BuildError> {
+    if listeners.len() > MAX_LISTENERS {
+        return Err(BuildError(format!("more listeners than {MAX_LISTENERS}: {}", listeners.len())));
+    }
+    for (index, ListenerConfig { name, sasl, .. }) in listeners.iter().enumerate() {
+        if listeners[..index].iter().any(|other| other.name == *name) {
+            return Err(BuildError(format!("two listeners with the same name: {name}")));
+        }
+        if sasl.as_ref().is_some_and(SaslConfig::is_empty) {
+            return Err(BuildError(format!("a listener with SASL and no mechanism: {name}")));
+        }
+    }
+    Ok(())
 }
 
 /// A setting that no cluster can have.

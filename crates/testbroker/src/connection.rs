@@ -14,6 +14,8 @@ use ottla_protocol::frame::FrameBuf;
 use ottla_protocol::types::{NodeId, Str};
 
 use crate::faults::Fate;
+use crate::listener::ListenerId;
+use crate::sasl::{Failure, Session};
 
 /// The most requests of one connection that may wait in line; clients have 5 or so in flight.
 pub(crate) const MAX_QUEUED: usize = 1000;
@@ -32,6 +34,9 @@ pub(crate) struct RequestId {
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) node: NodeId,
+    pub(crate) listener: ListenerId,
+    /// Whether it may do what it wants.
+    pub(crate) session: Session,
     /// The peer's address as groups show it.
     pub(crate) client_host: Str,
     /// The request that is being answered.
@@ -52,6 +57,15 @@ pub(crate) struct Current {
     pub(crate) fate: Option<Arc<Fate>>,
     /// The answer is made; a fault holds it up.
     pub(crate) is_answered: bool,
+    /// The answer is the last: an authentication has failed.
+    pub(crate) failure: Option<Failure>,
+}
+
+impl Current {
+    /// A request of which nothing is known yet.
+    pub(crate) fn new(sequence: u64) -> Self {
+        Self { sequence, correlation_id: -1, version: 0, fate: None, is_answered: false, failure: None }
+    }
 }
 
 /// What the cluster wants done, in this order.
@@ -64,7 +78,7 @@ pub enum Action {
     Proceed(ConnectionId),
     /// Close the connection; the cluster has forgotten it.
     Close(ConnectionId, CloseReason),
-    /// Send these bytes, the start of an answer, and close the connection; the cluster has forgotten it.
+    /// Send these bytes, the start of an answer or the last one, and close the connection; the cluster has forgotten it.
     Cut(ConnectionId, Bytes),
     /// Send nothing more on the connection, and leave it open until the peer closes it: what it sends is for nobody.
     Mute(ConnectionId),
@@ -88,6 +102,12 @@ pub enum CloseReason {
     Unencodable(String),
     /// A fault rule wants it.
     Fault,
+    /// A request that is not for those who have not logged in.
+    NotAuthenticated(ApiKey),
+    /// A login failed, for this reason.
+    AuthenticationFailed(String),
+    /// The session is over, and the client went on as if it were not (KIP-368).
+    SessionExpired,
 }
 
 impl fmt::Display for CloseReason {
@@ -97,6 +117,9 @@ impl fmt::Display for CloseReason {
             Self::Unsupported(key, version) => write!(f, "not served: {key} version {version}"),
             Self::TooManyRequests => write!(f, "more requests in line than allowed: {MAX_QUEUED}"),
             Self::UnacknowledgedError => f.write_str("a produce request without acknowledgement failed"),
+            Self::NotAuthenticated(key) => write!(f, "not authenticated, and not on the way to it: {key}"),
+            Self::AuthenticationFailed(why) => write!(f, "authentication failed: {why}"),
+            Self::SessionExpired => f.write_str("the session has expired"),
             Self::Fault => f.write_str("a fault rule closes the connection"),
             Self::NodeDown => f.write_str("the node went down"),
             Self::Unencodable(what) => write!(f, "the answer cannot be written: {what}"),

@@ -37,6 +37,8 @@ pub enum ControlError {
     NoLeader(TopicName, i32),
     /// The controller has given the node up.
     NodeFenced(NodeId),
+    /// There is no such listener, or it has no SASL.
+    UnknownListener(String),
     /// The node's replica lacks records: it must not lead.
     NotInSync(NodeId),
 }
@@ -48,6 +50,7 @@ impl fmt::Display for ControlError {
             Self::UnknownPartition(topic, partition) => write!(f, "no such partition: {topic}-{partition}"),
             Self::UnknownTopic(topic) => write!(f, "no such topic: {topic}"),
             Self::NoLeader(topic, partition) => write!(f, "without a leader: {topic}-{partition}"),
+            Self::UnknownListener(name) => write!(f, "no such listener with SASL: {name}"),
             Self::NodeFenced(node) => write!(f, "the node is fenced: {node}"),
             Self::NotInSync(node) => write!(f, "not in sync, so it cannot lead: {node}"),
         }

@@ -4,20 +4,26 @@ mod accept;
 mod connection;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use ottla_protocol::frame::FrameBuf;
-use ottla_protocol::types::NodeId;
 use tokio::sync::{Notify, mpsc, watch};
+#[cfg(feature = "tls")]
+use tokio_rustls::TlsAcceptor;
 
 use crate::cluster::Cluster;
 use crate::connection::{Action, CloseReason, ConnectionId};
+#[cfg(feature = "tls")]
+use crate::listener::{ListenerConfig, ListenerId};
 use crate::now::{Instant, Now};
+#[cfg(feature = "tls")]
+use crate::tls::InvalidTls;
 
 pub(crate) use accept::accept;
-pub(crate) use connection::serve;
+pub(crate) use connection::{Way, serve};
 
 /// What a connection's task is to do next.
 #[derive(Debug)]
@@ -31,7 +37,6 @@ pub(crate) enum Output {
 }
 
 /// What all tasks of a server share.
-#[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
     /// The cluster wants to be woken earlier than before.
@@ -39,6 +44,9 @@ pub(crate) struct Shared {
     started: tokio::time::Instant,
     started_unix_ms: i64,
     pub(crate) max_frame_size: usize,
+    /// One for each listener of the cluster that speaks TLS.
+    #[cfg(feature = "tls")]
+    acceptors: BTreeMap<ListenerId, TlsAcceptor>,
 }
 
 #[derive(Debug)]
@@ -66,6 +74,12 @@ impl Lifeline {
     }
 }
 
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
 impl Shared {
     pub(crate) fn new(cluster: Cluster, max_frame_size: usize, start_unix_ms: Option<i64>) -> Self {
         let machine = || {
@@ -78,6 +92,8 @@ impl Shared {
             started: tokio::time::Instant::now(),
             started_unix_ms: start_unix_ms.unwrap_or_else(machine),
             max_frame_size,
+            #[cfg(feature = "tls")]
+            acceptors: BTreeMap::new(),
         }
     }
 
@@ -97,15 +113,27 @@ impl Shared {
     /// `None`: the node is down.
     fn connect(
         &self,
-        node: NodeId,
+        way: Way,
         client_host: &str,
     ) -> Option<(ConnectionId, mpsc::UnboundedReceiver<Output>)> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut state = self.lock();
         let now = self.now();
-        let id = state.cluster.connect(now, node, client_host)?;
+        let id = state.cluster.connect_by(now, way.node, way.listener, client_host)?;
         state.outputs.insert(id, sender);
         Some((id, receiver))
+    }
+
+    /// Makes ready for TLS where listeners want it.
+    #[cfg(feature = "tls")]
+    pub(crate) fn speak_tls(&mut self, listeners: &[ListenerConfig]) -> Result<(), InvalidTls> {
+        for (index, listener) in listeners.iter().enumerate() {
+            if let Some(tls) = &listener.tls {
+                let acceptor = TlsAcceptor::from(Arc::new(tls.server_config()?));
+                self.acceptors.insert(ListenerId(index), acceptor);
+            }
+        }
+        Ok(())
     }
 
     fn disconnect(&self, connection: ConnectionId) {

@@ -13,10 +13,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 
 use crate::cluster::Cluster;
+use crate::control::ControlError;
 use crate::faults::{Faults, Place};
+use crate::listener::ListenerId;
 use crate::log::MAX_DECOMPRESSED_BYTES;
 use crate::now::Now;
-use crate::server::{Lifeline, Shared, serve};
+use crate::server::{Lifeline, Shared, Way, serve};
 
 pub use start::{StartError, TestBrokerBuilder};
 
@@ -75,9 +77,14 @@ impl TestBroker {
         TestBrokerBuilder::new()
     }
 
-    /// `host:port` of every node, with commas between.
+    /// `host:port` of every node, with commas between, by the first listener.
     pub fn bootstrap_servers(&self) -> String {
         self.shared.with(|cluster, _| cluster.bootstrap_servers())
+    }
+
+    /// The same by any listener; `None` if there is no such one.
+    pub fn bootstrap_servers_by(&self, listener: &str) -> Option<String> {
+        self.shared.with(|cluster, _| cluster.bootstrap_servers_by(listener))
     }
 
     /// The node that says it is to be reached at `host` and `port`: for connectors that open in-memory streams.
@@ -142,14 +149,34 @@ impl TestBroker {
         self.shared.with(act)
     }
 
-    /// Serves a stream, which may be a pipe in memory, as a connection to `node`. Returns at once; the connection
-    /// lives on a task of its own. Must be called within a tokio runtime.
+    /// Serves a stream, which may be a pipe in memory, as a connection to `node` by the first listener. Returns at once;
+    /// the connection lives on a task of its own. Must be called within a tokio runtime.
     pub fn handle_connection<S>(&self, node: NodeId, stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        self.spawn(Way { node, listener: ListenerId::default() }, stream);
+    }
+
+    /// The same by any listener; TLS is spoken on the stream if the listener wants it.
+    ///
+    /// # Errors
+    /// There is no such listener.
+    pub fn handle_connection_by<S>(&self, listener: &str, node: NodeId, stream: S) -> Result<(), ControlError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let listener = self.shared.with(|cluster, _| cluster.listener_named(listener))?;
+        self.spawn(Way { node, listener }, stream);
+        Ok(())
+    }
+
+    fn spawn<S>(&self, way: Way, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (shared, lifeline) = (self.shared.clone(), self.lifeline.clone());
-        tokio::spawn(async move { serve(shared, node, "/127.0.0.1", stream, lifeline).await });
+        tokio::spawn(async move { serve(shared, way, "/127.0.0.1", stream, lifeline).await });
     }
 
     /// Closes all connections and ports, and waits until that is done.

@@ -10,7 +10,9 @@ use ottla_protocol::message::Request;
 use ottla_protocol::messages::api_versions_request::ApiVersionsRequest;
 use ottla_protocol::messages::describe_groups_request::DescribeGroupsRequest;
 use ottla_protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
-use ottla_testbroker::{Cluster, ConnectionId};
+use ottla_protocol::messages::sasl_authenticate_request::SaslAuthenticateRequest;
+use ottla_protocol::messages::sasl_handshake_request::SaslHandshakeRequest;
+use ottla_testbroker::{Cluster, ConnectionId, ListenerConfig, SaslConfig, ScramMechanism, TokenPolicy};
 use rig::{Rig, batch, fetch_request, produce_request};
 
 /// Calls `$act` with each request type that the cluster serves.
@@ -38,6 +40,7 @@ macro_rules! all_apis {
             sync_group_request::SyncGroupRequest,
             describe_groups_request::DescribeGroupsRequest,
             list_groups_request::ListGroupsRequest,
+            sasl_handshake_request::SaslHandshakeRequest,
             api_versions_request::ApiVersionsRequest,
             create_topics_request::CreateTopicsRequest,
             delete_topics_request::DeleteTopicsRequest,
@@ -45,6 +48,7 @@ macro_rules! all_apis {
             init_producer_id_request::InitProducerIdRequest,
             offset_for_leader_epoch_request::OffsetForLeaderEpochRequest,
             describe_configs_request::DescribeConfigsRequest,
+            sasl_authenticate_request::SaslAuthenticateRequest,
             create_partitions_request::CreatePartitionsRequest,
             delete_groups_request::DeleteGroupsRequest,
             describe_cluster_request::DescribeClusterRequest,
@@ -99,7 +103,42 @@ fn every_version_that_is_offered_is_answered() {
         }
     }
     all_apis!(check, &mut rig);
-    assert_eq!(count, 23, "an API is missing in this test");
+    assert_eq!(count, 25, "an API is missing in this test");
+}
+
+#[test]
+fn random_tokens_end_a_login_or_are_answered() {
+    let sasl = SaslConfig::new()
+        .plain_user("a", "b")
+        .scram_user_with_iterations(ScramMechanism::Sha256, "a", "b", 1)
+        .tokens(TokenPolicy::unsecured())
+        .failed_authentication_delay(Duration::ZERO);
+    let mut rig = Rig::new(Cluster::builder().listener(ListenerConfig::new("LOGIN").sasl(sasl)));
+    let mut dice = Dice(43);
+    // What the mechanisms' messages are made of.
+    let pieces: [&[u8]; 12] =
+        [b"n,,", b"n=a", b",", b"r=x", b"\0", b"a", b"b", b"\x01", b"auth=Bearer ", b".", b"=2C", b"\xff"];
+    let mechanisms = ["PLAIN", "SCRAM-SHA-256", "OAUTHBEARER"];
+    for round in 0..9_000 {
+        let connection = rig.connect(1);
+        let mut handshake = SaslHandshakeRequest::default();
+        handshake.mechanism = mechanisms[round % 3].into();
+        // Bare tokens in every other round.
+        let version = (round / 3 % 2) as i16;
+        assert_eq!(rig.call(connection, version, &handshake).error_code, 0);
+        for _ in 0..3 {
+            let token: Vec<u8> =
+                (0..dice.roll(12)).flat_map(|_| pieces[dice.roll(pieces.len())]).copied().collect();
+            let mut request = SaslAuthenticateRequest::default();
+            request.auth_bytes = token.clone().into();
+            let frame = if version == 0 { token.into() } else { rig.frame(2, &request).1 };
+            rig.cluster.handle(rig.now, connection, frame);
+            rig.drain();
+        }
+        assert!(rig.closed.len() + rig.cut.len() <= round + 1);
+        rig.cluster.disconnect(rig.now, connection);
+    }
+    assert!(!rig.closed.is_empty() && !rig.cut.is_empty());
 }
 
 #[test]

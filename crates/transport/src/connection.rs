@@ -11,8 +11,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use ottla_core::connection::{self as machine, Action, Answer, ConnectionConfig, Encodable, Outgoing};
+use ottla_core::connection::{
+    self as machine, Action, Answer, ConnectError, ConnectErrorKind, Encodable, Login, Outgoing,
+};
+use ottla_core::random::Jitter;
 use ottla_core::request::{RequestError, Token};
+use ottla_core::sasl::{Mechanism, SaslError};
 use ottla_core::time::Instant;
 use ottla_protocol::frame::{DEFAULT_MAX_FRAME_SIZE, split_frame};
 use ottla_protocol::message::VersionRange;
@@ -22,7 +26,10 @@ use tokio::time::{Sleep, sleep, sleep_until, timeout};
 use tracing::debug;
 
 use crate::clock::Clock;
-use crate::connector::{Connector, Stream};
+use crate::connector::Stream;
+use crate::credentials::CredentialsProvider;
+use crate::dialer::Dialer;
+use crate::entropy::EntropySource;
 use crate::write_queue::WriteQueue;
 
 /// Room that is made before each read, in bytes: a small answer needs one read, a large one grows from here.
@@ -67,30 +74,21 @@ struct Command {
     reply: Reply,
 }
 
-/// Where and how to connect.
-pub(crate) struct Target {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    pub(crate) delay: Duration,
-    pub(crate) connect_timeout: Duration,
+/// Where to connect, and when.
+struct Target {
+    host: String,
+    port: u16,
+    delay: Duration,
+    jitter: Jitter,
 }
 
 impl Connection {
-    /// Starts a task that, after `delay`, connects to `host` and `port` and then serves requests. Requests can be
-    /// sent at once; they wait.
-    pub fn open(
-        connector: Arc<dyn Connector>,
-        host: &str,
-        port: u16,
-        delay: Duration,
-        connect_timeout: Duration,
-        config: ConnectionConfig,
-        clock: Clock,
-    ) -> Self {
+    pub(crate) fn open(dialer: Dialer, host: String, port: u16, delay: Duration, jitter: Jitter) -> Self {
         let (commands, receiver) = mpsc::unbounded_channel();
         let flags = Arc::new(Flags::default());
-        let target = Target { host: host.to_owned(), port, delay, connect_timeout };
-        tokio::spawn(serve(connector, target, config, clock, receiver, Arc::clone(&flags)));
+        let clock = dialer.clock;
+        let target = Target { host, port, delay, jitter };
+        tokio::spawn(serve(dialer, target, receiver, Arc::clone(&flags)));
         Self { commands, flags, clock }
     }
 
@@ -99,7 +97,7 @@ impl Connection {
         self.flags.closed.load(Ordering::Acquire)
     }
 
-    /// Whether the broker has said its versions: a Kafka broker listens there.
+    /// Whether the broker has taken requests: it is one, and it knows who we are.
     pub fn was_ready(&self) -> bool {
         self.flags.ready.load(Ordering::Acquire)
     }
@@ -129,49 +127,64 @@ fn broken(reason: String) -> RequestError {
     RequestError::Disconnected { sent: true, reason }
 }
 
+fn broken_by(what: &str, error: &io::Error) -> RequestError {
+    match ConnectError::within(error) {
+        Some(known) => RequestError::Connect(known.clone()),
+        None => broken(format!("cannot {what}: {error}")),
+    }
+}
+
 async fn serve(
-    connector: Arc<dyn Connector>,
+    dialer: Dialer,
     target: Target,
-    config: ConnectionConfig,
-    clock: Clock,
     mut commands: mpsc::UnboundedReceiver<Command>,
     flags: Arc<Flags>,
 ) {
     sleep(target.delay).await;
-    let failure = match timeout(target.connect_timeout, connector.connect(&target.host, target.port)).await {
-        Ok(Ok(stream)) => {
-            let machine = machine::Connection::new(config, clock.instant());
-            let mut task = Task::new(stream, machine, commands, clock, Arc::clone(&flags));
+    let error = match connect(&dialer, &target).await {
+        Ok(stream) => {
+            let mut task = Task::new(dialer, target, stream, commands, Arc::clone(&flags));
             let reason = task.run().await;
-            debug!(host = target.host, port = target.port, %reason, "connection ended");
+            debug!(host = task.host, port = task.port, %reason, "connection ended");
             flags.closed.store(true, Ordering::Release);
             return task.finish(reason);
         }
-        Ok(Err(error)) => format!("cannot connect to {}:{}: {error}", target.host, target.port),
-        Err(_) => {
-            let waited = target.connect_timeout;
-            format!("cannot connect to {}:{}: no answer within {waited:?}", target.host, target.port)
-        }
+        Err(error) => error,
     };
-    debug!(failure, "connection failed");
+    debug!(%error, "connection failed");
     flags.closed.store(true, Ordering::Release);
-    refuse_all(&mut commands, &failure);
-}
-
-fn refuse_all(commands: &mut mpsc::UnboundedReceiver<Command>, reason: &str) {
     commands.close();
     while let Ok(command) = commands.try_recv() {
-        (command.reply)(Err(unsent(reason)));
+        (command.reply)(Err(RequestError::Connect(error.clone())));
     }
 }
 
+async fn connect(dialer: &Dialer, target: &Target) -> Result<Box<dyn Stream>, ConnectError> {
+    let Target { host, port, .. } = target;
+    let limit = dialer.connection_timeout;
+    let error = match timeout(limit, dialer.connector.connect(host, *port)).await {
+        Ok(Ok(stream)) => return Ok(stream),
+        Ok(Err(error)) => ConnectError::from_io(&error),
+        Err(_) => ConnectError::new(ConnectErrorKind::TimedOut, format!("no answer within {limit:?}")),
+    };
+    Err(error.at(format_args!("{host}:{port}")))
+}
+
+/// Credentials on their way.
+type Choosing = Pin<Box<dyn Future<Output = Result<Arc<dyn Mechanism>, SaslError>> + Send>>;
+
 struct Task {
+    host: String,
+    port: u16,
     stream: Box<dyn Stream>,
     machine: machine::Connection,
     commands: mpsc::UnboundedReceiver<Command>,
     /// Whether handles are left.
     wanted: bool,
     clock: Clock,
+    credentials: Option<Arc<dyn CredentialsProvider>>,
+    entropy: EntropySource,
+    choosing: Option<Choosing>,
     flags: Arc<Flags>,
     next_token: u64,
     replies: BTreeMap<Token, Reply>,
@@ -181,18 +194,25 @@ struct Task {
 
 impl Task {
     fn new(
+        dialer: Dialer,
+        target: Target,
         stream: Box<dyn Stream>,
-        machine: machine::Connection,
         commands: mpsc::UnboundedReceiver<Command>,
-        clock: Clock,
         flags: Arc<Flags>,
     ) -> Self {
+        let Dialer { connection: mut config, clock, credentials, entropy, .. } = dialer;
+        config.authentication_timeout = config.authentication_timeout.filter(|_| credentials.is_some());
         Self {
+            host: target.host,
+            port: target.port,
             stream,
-            machine,
+            machine: machine::Connection::new(config, target.jitter, clock.instant()),
             commands,
             wanted: true,
             clock,
+            credentials,
+            entropy,
+            choosing: None,
             flags,
             next_token: 0,
             replies: BTreeMap::new(),
@@ -209,18 +229,21 @@ impl Task {
 
     /// Ends what is still open.
     fn finish(mut self, reason: RequestError) {
-        let text = reason.to_string();
         self.machine.on_broken(reason);
+        self.commands.close();
+        while let Ok(command) = self.commands.try_recv() {
+            self.submit(command);
+        }
         self.perform();
-        refuse_all(&mut self.commands, &text);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<RequestError> {
         loop {
             self.take_commands(cx);
             self.perform();
+            self.choose(cx);
             if let Poll::Ready(Err(error)) = self.output.poll_write(&mut *self.stream, cx) {
-                return Poll::Ready(broken(format!("cannot write: {error}")));
+                return Poll::Ready(broken_by("write", &error));
             }
             let read = match self.read(cx) {
                 Ok(read) => read,
@@ -235,6 +258,7 @@ impl Task {
                 self.machine.handle_timeout(self.clock.instant());
             }
             self.perform();
+            self.choose(cx);
             if self.machine.is_closed() {
                 return Poll::Ready(RequestError::Closed);
             }
@@ -286,12 +310,48 @@ impl Task {
                 Action::Write(frame) => self.output.push(frame),
                 Action::Complete(token, result) => {
                     if let Some(reply) = self.replies.remove(&token) {
-                        reply(result);
+                        reply(result.map_err(|error| self.placed(error)));
                     }
                 }
+                Action::Authenticate => self.start_choosing(),
                 Action::Ready => self.flags.ready.store(true, Ordering::Release),
             }
         }
+    }
+
+    /// The error, with the broker's address where it is about the way to it.
+    fn placed(&self, error: RequestError) -> RequestError {
+        match error {
+            RequestError::Connect(error) => {
+                RequestError::Connect(error.at(format_args!("{}:{}", self.host, self.port)))
+            }
+            other => other,
+        }
+    }
+
+    fn start_choosing(&mut self) {
+        let Some(credentials) = self.credentials.clone() else { return };
+        let host = self.host.clone();
+        self.choosing = Some(Box::pin(async move { credentials.mechanism(&host).await }));
+    }
+
+    /// Hands the credentials over once they are there.
+    fn choose(&mut self, cx: &mut Context<'_>) {
+        let Some(choosing) = &mut self.choosing else { return };
+        let Poll::Ready(mechanism) = choosing.as_mut().poll(cx) else { return };
+        self.choosing = None;
+        match self.entropy.draw() {
+            Ok(entropy) => {
+                let login = Login { host: &self.host, now: self.clock.now(), entropy };
+                self.machine.authenticate(mechanism, login);
+            }
+            Err(error) => {
+                let text = format!("the operating system has no randomness: {error}");
+                let error = ConnectError::new(ConnectErrorKind::Unreachable, text);
+                self.machine.on_broken(RequestError::Connect(error));
+            }
+        }
+        self.perform();
     }
 
     fn read(&mut self, cx: &mut Context<'_>) -> Result<Read, RequestError> {
@@ -300,19 +360,18 @@ impl Task {
             let count = match pin!(self.stream.read_buf(&mut self.input)).poll(cx) {
                 Poll::Pending if reads == 0 => return Ok(Read::Pending),
                 Poll::Pending => return Ok(Read::Some),
-                Poll::Ready(count) => {
-                    count.map_err(|error: io::Error| broken(format!("cannot read: {error}")))?
-                }
+                Poll::Ready(count) => count.map_err(|error| broken_by("read", &error))?,
             };
             if count == 0 {
                 return Err(broken("the broker closed the connection".to_owned()));
             }
             let now = self.clock.instant();
             loop {
-                match split_frame(&mut self.input, DEFAULT_MAX_FRAME_SIZE) {
+                let limit = self.machine.max_frame_size(DEFAULT_MAX_FRAME_SIZE);
+                match split_frame(&mut self.input, limit) {
                     Ok(Some(frame)) => self.machine.on_frame(now, &frame),
                     Ok(None) => break,
-                    Err(error) => return Err(RequestError::NotKafka { reason: error.to_string() }),
+                    Err(error) => return Err(machine::not_frames(&self.input, error)),
                 }
             }
             self.perform();

@@ -8,13 +8,13 @@
 //! Not here: which broker to talk to, what to send, and retries.
 //!
 //! ```no_run
-//! use std::sync::Arc;
 //! use std::time::Duration;
 //!
 //! use ottla_core::connection::ConnectionConfig;
+//! use ottla_core::random::Jitter;
 //! use ottla_protocol::message::Message;
 //! use ottla_protocol::messages::metadata_request::MetadataRequest;
-//! use ottla_transport::{Clock, Connection, SendOptions, TcpConnector};
+//! use ottla_transport::{Clock, Dialer, SendOptions};
 //!
 //! # async fn example() {
 //! let timeout = Duration::from_secs(10);
@@ -23,10 +23,10 @@
 //!     client_software_name: "example".into(),
 //!     client_software_version: "1".into(),
 //!     negotiation_timeout: timeout,
+//!     authentication_timeout: None,
 //! };
-//! let connector = Arc::new(TcpConnector::default());
-//! let connection =
-//!     Connection::open(connector, "localhost", 9092, Duration::ZERO, timeout, config, Clock::system());
+//! let dialer = Dialer::new(config, Clock::system());
+//! let connection = dialer.open("localhost", 9092, Duration::ZERO, Jitter::seeded(1));
 //! let options = SendOptions { versions: MetadataRequest::VERSIONS, expects_answer: true, timeout };
 //! let (sender, receiver) = tokio::sync::oneshot::channel();
 //! let reply = Box::new(move |answer| _ = sender.send(answer));
@@ -38,8 +38,43 @@
 mod clock;
 mod connection;
 mod connector;
+mod credentials;
+mod dialer;
+mod entropy;
+#[cfg(feature = "gssapi")]
+mod gssapi;
+#[cfg(feature = "http-connect")]
+mod http_connect;
+#[cfg(feature = "oidc")]
+mod oidc;
+mod proxy;
+mod socks5;
+mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "tokens")]
+mod tokens;
 mod write_queue;
 
 pub use clock::Clock;
 pub use connection::{Connection, Reply, SendOptions};
-pub use connector::{Connecting, Connector, Stream, TcpConnector};
+pub use connector::{Connecting, Connector, Stream};
+pub use credentials::{CredentialsProvider, FixedCredentials, Providing};
+pub use dialer::Dialer;
+pub use entropy::EntropySource;
+#[cfg(feature = "gssapi")]
+pub use gssapi::Gssapi;
+#[cfg(feature = "http-connect")]
+pub use http_connect::HttpConnectConnector;
+#[cfg(all(feature = "oidc", feature = "tls"))]
+pub use oidc::{AssertionAlgorithm, SignedAssertion};
+#[cfg(feature = "oidc")]
+pub use oidc::{ClientCredentials, JwtBearer, MAX_ANSWER_SIZE, TokenEndpoint};
+pub use socks5::Socks5Connector;
+pub use tcp::TcpConnector;
+#[cfg(feature = "tls")]
+pub use tls::{TlsConfig, TlsConfigBuilder, TlsConnector, TlsProvider, TlsVersion};
+#[cfg(feature = "tokens")]
+pub use tokens::{
+    FetchingToken, FileToken, TokenCredentials, TokenCredentialsBuilder, TokenProvider, TokenRequest,
+};

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use ottla_client::{ClientErrorKind, ConsumerError, Record, SendError};
 use ottla_core::connection::ConnectionConfig;
+use ottla_core::random::Jitter;
 use ottla_core::request::RequestError;
 use ottla_protocol::message::Message;
 use ottla_protocol::messages::heartbeat_request::HeartbeatRequest;
 use ottla_tests::scripted_network::ScriptedNetwork;
-use ottla_transport::{Clock, Connection, SendOptions};
+use ottla_transport::{Clock, Dialer, SendOptions};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
@@ -221,10 +222,11 @@ async fn a_connection_on_which_the_broker_says_nothing_ends_though_a_request_on_
         client_software_name: "ottla".into(),
         client_software_version: "0".into(),
         negotiation_timeout: Duration::from_secs(10),
+        authentication_timeout: None,
     };
-    let (none, limit) = (Duration::ZERO, Duration::from_secs(10));
-    let clock = Clock::starting_at(0);
-    let connection = Connection::open(Arc::new(silent), "node", 9092, none, limit, config, clock);
+    let mut dialer = Dialer::new(config, Clock::starting_at(0));
+    dialer.connector = Arc::new(silent);
+    let connection = dialer.open("node", 9092, Duration::ZERO, Jitter::seeded(1));
     let (sender, ended) = tokio::sync::oneshot::channel();
     let versions = HeartbeatRequest::VERSIONS;
     let options = SendOptions { versions, expects_answer: true, timeout: Duration::from_secs(5) };

@@ -36,6 +36,11 @@ pub fn available(wanted: &[&'static Listener]) -> (Vec<&'static Listener>, Optio
     (listeners, reason)
 }
 
+/// Every listener there is.
+pub fn every_listener() -> Vec<&'static Listener> {
+    listener::ALL.iter().collect()
+}
+
 /// The programs that have to run beside the broker.
 pub fn companions(listeners: &[&'static Listener]) -> Vec<Kind> {
     let mut kinds = Vec::new();

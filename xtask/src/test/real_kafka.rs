@@ -2,6 +2,7 @@
 //! ottla beside other clients (`tests/tests/interop.rs`). Their tests are marked `#[ignore = "needs …: cargo xtask
 //! test"]`. One broker and a cluster of three serve both.
 
+use super::kerberos;
 use super::peers::{Peer, Peers};
 use super::section::Section;
 use super::tally::Tally;
@@ -10,6 +11,9 @@ use crate::maven;
 use anyhow::{Result, bail};
 
 const PACKAGE: &str = "ottla-tests";
+
+/// The newest of each age that protocols have changed in.
+const OLD_RELEASES: [&str; 4] = ["2.1.1", "2.8.2", "3.3.2", "3.9.1"];
 
 /// Runs these tests, or says which it leaves out and why.
 pub fn run(filters: &[String]) -> Result<Tally> {
@@ -28,6 +32,35 @@ pub fn run(filters: &[String]) -> Result<Tally> {
     let kafka =
         vec![("OTTLA_TEST_KAFKA", one.bootstrap_servers()), ("OTTLA_TEST_KAFKA3", three.bootstrap_servers())];
     let mut tally = section("end-to-end tests", "kafka", filters, &[], kafka.clone()).run()?;
+
+    println!("\n== starting Kafka with every listener");
+    let (secured, missing) = Temporary::secured("test-secured")?;
+    println!("{}, logs in {}", secured.bootstrap_servers(), secured.logs());
+    if let Some(reason) = &missing {
+        println!("without GSSAPI: {reason}");
+    }
+    let environment = vec![("OTTLA_TEST_KAFKA_SECURED", secured.security_file().display().to_string())];
+    tally += section("ways in", "security", filters, &[], environment).run()?;
+    match missing.or_else(kerberos::missing) {
+        Some(reason) => println!("\n== Kerberos: skipped: {reason}"),
+        None => {
+            let environment = kerberos::environment(&secured.security_file())?;
+            let mut section = section("Kerberos", "security", filters, &[], environment);
+            section.arguments.splice(1..1, ["--features", "gssapi"]);
+            if filters.is_empty() {
+                section.arguments.push("kerberos");
+            }
+            tally += section.run()?;
+        }
+    }
+    drop(secured);
+
+    for version in OLD_RELEASES {
+        println!("\n== starting Kafka {version}");
+        let old = Temporary::of_release("test-old", version)?;
+        let environment = vec![("OTTLA_TEST_KAFKA_OF_AGE", old.bootstrap_servers())];
+        tally += section(&format!("Kafka {version}"), "versions", filters, &[], environment).run()?;
+    }
 
     let peers = Peers::find(&one)?;
     for (peer, reason) in &peers.missing {

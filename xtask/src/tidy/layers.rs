@@ -47,7 +47,7 @@ const fn layer(package: &'static str, may_depend_on: &'static [&'static str]) ->
 }
 
 /// Every crate, by rank.
-pub const LAYERS: [Layer; 12] = [
+pub const LAYERS: [Layer; 13] = [
     Layer {
         never: &["tokio", "futures", "rustls", "rand"],
         never_by_default: &["serde"],
@@ -77,6 +77,7 @@ pub const LAYERS: [Layer; 12] = [
     Layer { rust_version: LIBRARIES, ..layer("ottla", BELOW_CLI) },
     layer("ottla-tests", EVERYTHING),
     layer("ottla-benches", &["ottla-protocol", "ottla-core"]),
+    layer("ottla-example-msk-iam", EVERYTHING),
     layer("xtask", &[]),
 ];
 

@@ -29,6 +29,16 @@ fn every_node_has_a_port() {
 }
 
 #[test]
+fn nobody_gets_in_without_a_login_where_there_are_users() {
+    let broker = BrokerProcess::start("--user alice:secret --topic t:1");
+    let address = &broker.bootstrap_servers;
+    let finished = ottla(&format!("bench latency --bootstrap-server {address} --topic t --records 1"));
+    assert_ne!(finished.code, Some(0));
+    let finished = ottla("broker --user alice");
+    assert!(finished.stderr.contains("alice:secret"), "{}", finished.stderr);
+}
+
+#[test]
 fn a_port_in_use_is_an_error() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = taken.local_addr().expect("bound");

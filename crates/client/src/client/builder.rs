@@ -8,8 +8,11 @@ use ottla_core::backoff::Backoff;
 use ottla_core::connection::ConnectionConfig;
 use ottla_core::metadata::{Metadata, MetadataConfig};
 use ottla_core::random::Jitter;
+use ottla_core::sasl::Mechanism;
 use ottla_protocol::types::Str;
-use ottla_transport::{Clock, Connector, TcpConnector};
+use ottla_transport::{Clock, Connector, CredentialsProvider, Dialer, FixedCredentials, TcpConnector};
+#[cfg(feature = "tls")]
+use ottla_transport::{TlsConfig, TlsConnector};
 
 use super::pool::{Pool, PoolConfig};
 use super::{Client, MetadataHandle, Settings, Shared};
@@ -23,7 +26,11 @@ pub struct ClientBuilder {
     bootstrap_servers: String,
     client_id: Str,
     connector: Arc<dyn Connector>,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsConfig>,
+    credentials: Option<Arc<dyn CredentialsProvider>>,
     connection_timeout: Duration,
+    authentication_timeout: Duration,
     request_timeout: Duration,
     api_timeout: Duration,
     metadata_max_age: Duration,
@@ -40,7 +47,11 @@ impl ClientBuilder {
             bootstrap_servers,
             client_id: Str::from_static("ottla"),
             connector: Arc::new(TcpConnector::default()),
+            #[cfg(feature = "tls")]
+            tls: None,
+            credentials: None,
             connection_timeout: Duration::from_secs(10),
+            authentication_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             api_timeout: Duration::from_secs(60),
             metadata_max_age: Duration::from_secs(300),
@@ -59,10 +70,39 @@ impl ClientBuilder {
         self
     }
 
-    /// How streams to brokers are made. Default: TCP.
+    /// How streams to brokers are made: directly, through a proxy, or in one's own way. TLS is put on top of them.
+    /// Default: TCP.
     #[must_use]
     pub fn connector(mut self, connector: impl Connector + 'static) -> Self {
         self.connector = Arc::new(connector);
+        self
+    }
+
+    /// Encrypts every connection. Default: plaintext.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, config: TlsConfig) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// The mechanism, with its credentials, by which brokers are to know this client. Default: no authentication.
+    #[must_use]
+    pub fn sasl(self, mechanism: impl Mechanism + 'static) -> Self {
+        self.sasl_provider(FixedCredentials::new(mechanism))
+    }
+
+    /// The same for credentials that change or have to be fetched: asked before each authentication.
+    #[must_use]
+    pub fn sasl_provider(mut self, provider: impl CredentialsProvider + 'static) -> Self {
+        self.credentials = Some(Arc::new(provider));
+        self
+    }
+
+    /// How long an authentication may take, getting the credentials included. Default: 10 s, as in KafkaJS.
+    #[must_use]
+    pub fn authentication_timeout(mut self, timeout: Duration) -> Self {
+        self.authentication_timeout = timeout;
         self
     }
 
@@ -128,6 +168,7 @@ impl ClientBuilder {
         let bootstrap = address::parse_list(&self.bootstrap_servers)?;
         for (key, value) in [
             ("socket.connection.setup.timeout.ms", self.connection_timeout),
+            ("authentication.timeout.ms", self.authentication_timeout),
             ("request.timeout.ms", self.request_timeout),
         ] {
             if value.is_zero() {
@@ -137,19 +178,23 @@ impl ClientBuilder {
         let clock = self.clock.unwrap_or_else(Clock::system);
         let mut jitter = Jitter::seeded(self.seed.unwrap_or_else(fresh_seed));
         let backoff = Backoff::new(self.retry_backoff, self.retry_backoff_max);
-        let config = PoolConfig {
-            connector: self.connector,
-            connection: ConnectionConfig {
-                client_id: self.client_id,
-                client_software_name: Str::from_static("ottla"),
-                client_software_version: Str::from_static(env!("CARGO_PKG_VERSION")),
-                negotiation_timeout: self.connection_timeout,
-            },
-            connection_timeout: self.connection_timeout,
-            request_timeout: self.request_timeout,
-            backoff,
+        let connection = ConnectionConfig {
+            client_id: self.client_id,
+            client_software_name: Str::from_static("ottla"),
+            client_software_version: Str::from_static(env!("CARGO_PKG_VERSION")),
+            negotiation_timeout: self.connection_timeout,
+            authentication_timeout: Some(self.authentication_timeout),
         };
-        let pool = Arc::new(Pool::new(config, bootstrap, clock, jitter.fork()));
+        let mut dialer = Dialer::new(connection, clock);
+        dialer.connector = self.connector;
+        #[cfg(feature = "tls")]
+        if let Some(config) = self.tls {
+            dialer.connector = Arc::new(TlsConnector::new(dialer.connector, config));
+        }
+        dialer.credentials = self.credentials;
+        dialer.connection_timeout = self.connection_timeout;
+        let config = PoolConfig { dialer, request_timeout: self.request_timeout, backoff };
+        let pool = Arc::new(Pool::new(config, bootstrap, jitter.fork()));
         let metadata = MetadataConfig {
             max_age: self.metadata_max_age,
             backoff,
@@ -184,6 +229,14 @@ impl fmt::Debug for ClientBuilder {
         f.debug_struct("ClientBuilder")
             .field("bootstrap_servers", &self.bootstrap_servers)
             .field("client_id", &self.client_id)
+            .field("credentials", &self.credentials)
+            .field("connection_timeout", &self.connection_timeout)
+            .field("authentication_timeout", &self.authentication_timeout)
+            .field("request_timeout", &self.request_timeout)
+            .field("default_api_timeout", &self.api_timeout)
+            .field("metadata_max_age", &self.metadata_max_age)
+            .field("retry_backoff", &(self.retry_backoff, self.retry_backoff_max))
+            .field("allow_auto_create_topics", &self.allow_auto_topic_creation)
             .finish_non_exhaustive()
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use ottla_core::connection::ConnectErrorKind;
 use ottla_core::metadata::{ClusterSnapshot, Metadata, Topic};
 use ottla_core::request::RequestError;
 use ottla_protocol::error_code::ErrorCode;
@@ -18,7 +19,7 @@ use tracing::debug;
 
 use super::pool::{Lane, Peer, Pool};
 use super::published::{Follower, Publisher, publish};
-use crate::error::{ClientError, ClientErrorKind};
+use crate::error::{BootstrapFailure, ClientError, ClientErrorKind};
 
 /// Answers that say "unknown topic" in a row before that is believed: a new topic spreads over the brokers in a moment.
 const UNKNOWN_TOPIC_ANSWERS: u32 = 5;
@@ -27,6 +28,8 @@ const UNKNOWN_TOPIC_ANSWERS: u32 = 5;
 pub(crate) struct MetadataHandle {
     state: Arc<State>,
     snapshots: Follower<Arc<ClusterSnapshot>>,
+    /// Why asking failed, when trying again would not help.
+    refusals: Follower<Option<RequestError>>,
     task: JoinHandle<()>,
 }
 
@@ -53,13 +56,23 @@ impl MetadataHandle {
                     let snapshot = Arc::clone(state.lock().snapshot());
                     pool.on_snapshot(&snapshot);
                     let (publisher, snapshots) = publish(snapshot);
-                    let task = tokio::spawn(keep_fresh(Arc::clone(&state), pool, publisher));
-                    return Ok(Self { state, snapshots, task });
+                    let (refusal, refusals) = publish(None);
+                    let task = tokio::spawn(keep_fresh(Arc::clone(&state), pool, publisher, refusal));
+                    return Ok(Self { state, snapshots, refusals, task });
                 }
-                Err(error) => failures.push(describe(address, &error)),
+                Err(error) => {
+                    let is_of_all = is_of_all_brokers(&error);
+                    failures.push(BootstrapFailure { server: address.to_string(), error });
+                    if is_of_all {
+                        break;
+                    }
+                }
             }
         }
-        Err(ClientError::new(ClientErrorKind::Unreachable(failures)))
+        match failures.iter().find(|failure| !failure.error.is_retriable()) {
+            Some(fatal) => Err(fatal.error.clone().into()),
+            None => Err(ClientError::new(ClientErrorKind::Unreachable(failures))),
+        }
     }
 
     pub(crate) fn snapshot(&self) -> Arc<ClusterSnapshot> {
@@ -92,11 +105,21 @@ impl MetadataHandle {
         if let Some(topic) = usable(&snapshots.see(), name) {
             return Ok(topic);
         }
+        let mut refusals = self.refusals.clone();
+        _ = refusals.see();
         let interest = Interest::start(&self.state, name);
         let wait = async {
             let mut unknown = 0;
             loop {
-                if snapshots.changed().await.is_err() {
+                let changed = tokio::select! {
+                    biased;
+                    changed = snapshots.changed() => changed,
+                    Ok(()) = refusals.changed() => match refusals.see() {
+                        Some(error) => return Err(error.into()),
+                        None => continue,
+                    },
+                };
+                if changed.is_err() {
                     return Err(ClientError::new(ClientErrorKind::Closed));
                 }
                 let snapshot = snapshots.see();
@@ -162,19 +185,19 @@ fn usable(snapshot: &ClusterSnapshot, name: &str) -> Option<Arc<Topic>> {
     snapshot.topic(name).filter(|topic| topic.error.is_none() && !topic.partitions.is_empty()).cloned()
 }
 
-fn describe(address: &crate::address::Address, error: &RequestError) -> String {
-    let text = match error {
-        RequestError::Disconnected { reason, .. } => reason.clone(),
-        other => match std::error::Error::source(other) {
-            Some(source) => format!("{other}: {source}"),
-            None => other.to_string(),
-        },
-    };
-    // What failed to connect names the address already.
-    if text.contains(&address.to_string()) { text } else { format!("{address}: {text}") }
+/// Whether the other brokers would say the same: credentials are those of the cluster, and those that were refused too
+/// often may be locked.
+fn is_of_all_brokers(error: &RequestError) -> bool {
+    matches!(error, RequestError::Connect(error)
+        if matches!(error.kind(), ConnectErrorKind::Authentication(_)) && !error.is_retriable())
 }
 
-async fn keep_fresh(state: Arc<State>, pool: Arc<Pool>, publisher: Publisher<Arc<ClusterSnapshot>>) {
+async fn keep_fresh(
+    state: Arc<State>,
+    pool: Arc<Pool>,
+    publisher: Publisher<Arc<ClusterSnapshot>>,
+    refusal: Publisher<Option<RequestError>>,
+) {
     let mut attempt = 0;
     loop {
         let due = state.lock().next_timeout().unwrap_or_else(|| state.clock.instant());
@@ -190,6 +213,9 @@ async fn keep_fresh(state: Arc<State>, pool: Arc<Pool>, publisher: Publisher<Arc
         attempt = if result.is_ok() { 0 } else { attempt + 1 };
         if let Err(error) = result {
             debug!(%error, "metadata request failed");
+            if !error.is_retriable() {
+                refusal.send(Some(error));
+            }
             continue;
         }
         let snapshot = Arc::clone(state.lock().snapshot());

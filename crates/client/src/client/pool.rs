@@ -5,17 +5,17 @@
 //! are opened when they are first used.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use ottla_core::backoff::Backoff;
-use ottla_core::connection::{Answer, ConnectionConfig, Encodable};
+use ottla_core::connection::{Answer, Encodable};
 use ottla_core::metadata::ClusterSnapshot;
 use ottla_core::random::Jitter;
 use ottla_core::request::RequestError;
 use ottla_protocol::message::{Request, VersionRange};
 use ottla_protocol::types::NodeId;
-use ottla_transport::{Clock, Connection, Connector, Reply, SendOptions};
+use ottla_transport::{Clock, Connection, Dialer, Reply, SendOptions};
 use tokio::sync::oneshot;
 
 use crate::address::Address;
@@ -39,9 +39,7 @@ pub(crate) enum Lane {
 pub(crate) struct Owner(u64);
 
 pub(crate) struct PoolConfig {
-    pub(crate) connector: Arc<dyn Connector>,
-    pub(crate) connection: ConnectionConfig,
-    pub(crate) connection_timeout: Duration,
+    pub(crate) dialer: Dialer,
     pub(crate) request_timeout: Duration,
     pub(crate) backoff: Backoff,
 }
@@ -50,7 +48,6 @@ pub(crate) struct PoolConfig {
 pub(crate) struct Pool {
     config: PoolConfig,
     bootstrap: Vec<Address>,
-    clock: Clock,
     inner: Mutex<Inner>,
 }
 
@@ -58,6 +55,8 @@ struct Inner {
     connections: BTreeMap<(Peer, Lane), Entry>,
     addresses: BTreeMap<NodeId, Address>,
     jitter: Jitter,
+    /// For the connections.
+    connection_jitter: Jitter,
     next_owner: u64,
     closed: bool,
 }
@@ -77,14 +76,20 @@ struct Entry {
 }
 
 impl Pool {
-    pub(crate) fn new(config: PoolConfig, bootstrap: Vec<Address>, clock: Clock, jitter: Jitter) -> Self {
-        let (connections, addresses) = (BTreeMap::new(), BTreeMap::new());
-        let inner = Mutex::new(Inner { connections, addresses, jitter, next_owner: 0, closed: false });
-        Self { config, bootstrap, clock, inner }
+    pub(crate) fn new(config: PoolConfig, bootstrap: Vec<Address>, jitter: Jitter) -> Self {
+        let inner = Inner {
+            connections: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            connection_jitter: jitter.clone().fork(),
+            jitter,
+            next_owner: 0,
+            closed: false,
+        };
+        Self { config, bootstrap, inner: Mutex::new(inner) }
     }
 
     pub(crate) fn clock(&self) -> Clock {
-        self.clock
+        self.config.dialer.clock
     }
 
     pub(crate) fn bootstrap(&self) -> &[Address] {
@@ -205,15 +210,8 @@ impl Pool {
                 delay = self.config.backoff.delay(failures - 1, &mut inner.jitter);
             }
         }
-        let connection = Connection::open(
-            Arc::clone(&self.config.connector),
-            &address.host,
-            address.port,
-            delay,
-            self.config.connection_timeout,
-            self.config.connection.clone(),
-            self.clock,
-        );
+        let jitter = inner.connection_jitter.fork();
+        let connection = self.config.dialer.open(&address.host, address.port, delay, jitter);
         let entry = Entry { address, connection: connection.clone(), failures };
         inner.connections.insert((peer, lane), entry);
         Ok(connection)

@@ -293,7 +293,16 @@ impl fmt::Debug for ConsumerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConsumerBuilder")
             .field("group_id", &self.group_id)
+            .field("group_instance_id", &self.group_instance_id)
             .field("topics", &self.topics)
+            .field("partitions", &self.partitions)
+            .field("fetch", &self.fetch)
+            .field("enable_auto_commit", &self.enable_auto_commit)
+            .field("auto_commit_interval", &self.auto_commit_interval)
+            .field("session_timeout", &self.session_timeout)
+            .field("heartbeat_interval", &self.heartbeat_interval)
+            .field("max_poll_interval", &self.max_poll_interval)
+            .field("assignors", &self.assignors.iter().map(|assignor| assignor.name()).collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }

@@ -211,6 +211,18 @@ impl ProducerBuilder {
 
 impl fmt::Debug for ProducerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProducerBuilder").field("acks", &self.acks).finish_non_exhaustive()
+        f.debug_struct("ProducerBuilder")
+            .field("acks", &self.acks)
+            .field("enable_idempotence", &self.enable_idempotence)
+            .field("batch_size", &self.batch_size)
+            .field("linger", &self.linger)
+            .field("buffer_memory", &self.buffer_memory)
+            .field("max_request_size", &self.max_request_size)
+            .field("max_in_flight", &self.max_in_flight)
+            .field("compression", &self.compression)
+            .field("compression_level", &self.compression_level)
+            .field("delivery_timeout", &self.delivery_timeout)
+            .field("max_block", &self.max_block)
+            .finish_non_exhaustive()
     }
 }

@@ -17,8 +17,9 @@ fn connection() -> Connection {
         client_software_name: Str::from_static("ottla"),
         client_software_version: Str::from_static("0"),
         negotiation_timeout: Duration::from_secs(10),
+        authentication_timeout: None,
     };
-    Connection::new(config, START)
+    Connection::new(config, Jitter::seeded(1), START)
 }
 
 fn versions_frame(ranges: &[(ApiKey, i16, i16)], error: ErrorCode, version: i16, correlation: i32) -> Bytes {
@@ -132,10 +133,8 @@ fn a_first_answer_to_something_else_says_that_the_peer_is_no_broker() {
     connection.submit(heartbeat(1, 30));
     connection.on_frame(START, &frame(&ApiVersionsResponse::default(), 0, 7));
     let completions = completions(&mut connection);
-    let [(1, Err(RequestError::Disconnected { sent: false, reason }))] = &completions[..] else {
-        panic!("{completions:?}");
-    };
-    assert!(reason.contains("does not speak kafka"), "{reason}");
+    let [(1, Err(RequestError::Connect(error)))] = &completions[..] else { panic!("{completions:?}") };
+    assert_eq!(error.kind(), ConnectErrorKind::NotKafka);
     assert!(connection.is_closed());
 }
 
@@ -153,7 +152,8 @@ fn a_request_without_an_answer_in_time_takes_the_connection_with_it() {
         [(1, Err(RequestError::Timeout)), (2, Err(RequestError::Timeout))]
     );
     connection.submit(heartbeat(3, 90));
-    assert_eq!(completions(&mut connection), [(3, Err(RequestError::Closed))]);
+    let unsent = RequestError::Disconnected { sent: false, reason: "no answer in time".into() };
+    assert_eq!(completions(&mut connection), [(3, Err(unsent))]);
 }
 
 #[test]
@@ -162,14 +162,31 @@ fn a_peer_that_answers_something_else_does_not_speak_kafka() {
     connection.submit(heartbeat(1, 30));
     connection.on_frame(START, &Bytes::from_static(b"HTTP/1.1 400 Bad Request"));
     let completions = completions(&mut connection);
-    assert!(
-        matches!(&completions[..], [(1, Err(RequestError::Disconnected { sent: false, reason }))]
-        if reason.starts_with("the peer does not speak kafka")),
-        "{completions:?}"
-    );
+    let [(1, Err(RequestError::Connect(error)))] = &completions[..] else { panic!("{completions:?}") };
+    assert_eq!(error.kind(), ConnectErrorKind::NotKafka);
 }
 
 #[test]
 fn the_edges_are_these() {
-    assert_eq!(EDGES.picture(), ["xxx Negotiating", "..x Ready", "... Closed"]);
+    let expected = [
+        "xxx.x Negotiating",
+        "..x.x Authenticating",
+        "...xx Ready",
+        "..x.x Reauthenticating",
+        "..... Closed",
+    ];
+    assert_eq!(EDGES.picture(), expected);
+}
+
+#[test]
+fn a_broker_that_speaks_no_version_of_ours_is_refused_with_both_ranges() {
+    let mut connection = connection();
+    connection.submit(heartbeat(1, 30));
+    let ranges = [(ApiKey::API_VERSIONS, 20, 21)];
+    connection.on_frame(START, &versions_frame(&ranges, ErrorCode::UNSUPPORTED_VERSION, 0, 0));
+    let completions = completions(&mut connection);
+    let [(1, Err(error))] = &completions[..] else { panic!("{completions:?}") };
+    let text = error.to_string();
+    assert_eq!(text, "no common version of ApiVersions: the broker speaks 20 to 21, this client 0 to 4");
+    assert!(!error.is_retriable() && !error.is_perhaps_applied());
 }

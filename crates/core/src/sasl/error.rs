@@ -6,7 +6,6 @@
 use std::fmt;
 
 /// Of a server's text no more than this is shown, in characters.
-#[cfg(feature = "sasl")]
 const SHOWN_CHARACTERS: usize = 512;
 
 /// An exchange that failed, or that cannot start.
@@ -48,6 +47,11 @@ impl SaslError {
     /// An error of a mechanism. `text` is lower case, without a full stop, says what to check, and holds no secret.
     pub fn new(kind: SaslErrorKind, text: impl Into<String>) -> Self {
         Self { kind, text: text.into() }
+    }
+
+    /// An error that quotes what a peer said. Of `said` no more than 512 characters are shown, and no control characters.
+    pub fn quoting(kind: SaslErrorKind, text: &str, said: &[u8]) -> Self {
+        Self::new(kind, format!("{text}: {}", shown(said)))
     }
 
     /// What kind of failure it is.
@@ -95,8 +99,7 @@ impl fmt::Display for SaslError {
 impl std::error::Error for SaslError {}
 
 /// A server's text, fit to be shown: cut, and without control characters.
-#[cfg(feature = "sasl")]
-pub(super) fn shown(text: &[u8]) -> String {
+pub(crate) fn shown(text: &[u8]) -> String {
     // No character is longer than four bytes, so the cut is behind what is shown.
     let text = &text[..text.len().min(4 * SHOWN_CHARACTERS)];
     let text = String::from_utf8_lossy(text);
@@ -106,7 +109,7 @@ pub(super) fn shown(text: &[u8]) -> String {
         .collect()
 }
 
-#[cfg(all(test, feature = "sasl"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

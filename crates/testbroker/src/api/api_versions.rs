@@ -40,6 +40,7 @@ pub(crate) fn handle(
     let mask = &cluster.settings.version_mask;
     response.api_keys =
         versions::served(mask).map(|(key, range)| row(key, versions::listed(mask, key, range))).collect();
+    cluster.on_versions_told(call.id.connection);
     Answer::Now(response)
 }
 

@@ -42,8 +42,9 @@ pub(crate) fn handle(
     let brokers = cluster.nodes.values().filter(|node| alive.contains(&node.id)).map(|node| {
         let mut broker = DescribeClusterBroker::default();
         broker.broker_id = node.id;
-        broker.host = node.host.clone();
-        broker.port = i32::from(node.port);
+        let endpoint = node.endpoint(call.listener);
+        broker.host = endpoint.host.clone();
+        broker.port = i32::from(endpoint.port);
         broker.rack = node.rack.clone();
         broker
     });

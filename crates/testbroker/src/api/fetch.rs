@@ -184,7 +184,7 @@ fn read(cluster: &Cluster, call: &Call, request: &FetchRequest) -> FetchResponse
         response.responses.push(answer);
     }
     if call.version >= FIRST_VERSION_WITH_ENDPOINTS {
-        response.node_endpoints = leaders.iter().filter_map(|id| endpoint(cluster, *id)).collect();
+        response.node_endpoints = leaders.iter().filter_map(|id| endpoint(cluster, call, *id)).collect();
     }
     response
 }
@@ -265,12 +265,13 @@ fn refuse(call: &Call, index: i32, error: ErrorCode, partition: Option<&Partitio
     data
 }
 
-fn endpoint(cluster: &Cluster, id: NodeId) -> Option<NodeEndpoint> {
+fn endpoint(cluster: &Cluster, call: &Call, id: NodeId) -> Option<NodeEndpoint> {
     let node = cluster.nodes.get(&id)?;
+    let at = node.endpoint(call.listener);
     let mut endpoint = NodeEndpoint::default();
     endpoint.node_id = id;
-    endpoint.host = node.host.clone();
-    endpoint.port = i32::from(node.port);
+    endpoint.host = at.host.clone();
+    endpoint.port = i32::from(at.port);
     endpoint.rack = node.rack.clone();
     Some(endpoint)
 }

@@ -73,8 +73,9 @@ fn find(cluster: &Cluster, call: &Call, key_type: i8, key: Str) -> Coordinator {
     match found {
         Ok(node) => {
             coordinator.node_id = node.id;
-            coordinator.host = node.host.clone();
-            coordinator.port = i32::from(node.port);
+            let endpoint = node.endpoint(call.listener);
+            coordinator.host = endpoint.host.clone();
+            coordinator.port = i32::from(endpoint.port);
         }
         Err((error, message)) => {
             coordinator.node_id = NodeId(-1);

@@ -257,16 +257,17 @@ fn with_endpoints(cluster: &Cluster, produce: WaitingProduce) -> ProduceResponse
     let mut response = produce.response;
     let rows = response.responses.iter().flat_map(|topic| &topic.partition_responses);
     let leaders: BTreeSet<NodeId> = rows.map(|row| row.current_leader.leader_id).collect();
-    response.node_endpoints = leaders.iter().filter_map(|id| endpoint(cluster, *id)).collect();
+    response.node_endpoints = leaders.iter().filter_map(|id| endpoint(cluster, &produce.call, *id)).collect();
     response
 }
 
-fn endpoint(cluster: &Cluster, id: NodeId) -> Option<NodeEndpoint> {
+fn endpoint(cluster: &Cluster, call: &Call, id: NodeId) -> Option<NodeEndpoint> {
     let node = cluster.nodes.get(&id)?;
+    let at = node.endpoint(call.listener);
     let mut endpoint = NodeEndpoint::default();
     endpoint.node_id = id;
-    endpoint.host = node.host.clone();
-    endpoint.port = i32::from(node.port);
+    endpoint.host = at.host.clone();
+    endpoint.port = i32::from(at.port);
     endpoint.rack = node.rack.clone();
     Some(endpoint)
 }

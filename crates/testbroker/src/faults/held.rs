@@ -18,6 +18,8 @@ use crate::timers::Timers;
 pub(crate) enum Held {
     Request(Call, ApiKey, Bytes),
     Response(Reply),
+    /// The end of its connection.
+    End,
 }
 
 /// An answer that is ready to be sent.

@@ -95,7 +95,8 @@ impl Cluster {
 
     /// Sends an answer as the request's fate will have it.
     pub(crate) fn answer(&mut self, request: RequestId, reply: Reply) {
-        let delay = self.fate_of(request).map(|fate| fate.response_delay).unwrap_or_default();
+        let by_rules = self.fate_of(request).map(|fate| fate.response_delay).unwrap_or_default();
+        let delay = by_rules + self.failure_of(request).map(|failure| failure.delay).unwrap_or_default();
         if delay.is_zero() {
             return self.send(request, reply);
         }
@@ -104,6 +105,7 @@ impl Cluster {
     }
 
     fn send(&mut self, request: RequestId, reply: Reply) {
+        let failure = self.failure_of(request).map(|failure| failure.reason.clone());
         let Some(current) = self.take_current(request) else { return };
         let connection = request.connection;
         match current.fate.map(|fate| fate.ending).unwrap_or_default() {
@@ -117,9 +119,29 @@ impl Cluster {
             Ending::Hang(_) => self.mute(connection),
             Ending::Answer | Ending::Cut(_) => {
                 self.note_sent(request, &reply, reply.frame.total_len());
-                self.actions.push_back(Action::Respond(connection, reply.frame));
+                if let Some(reason) = failure {
+                    self.forget(connection, Some(&reason));
+                    self.actions.push_back(Action::Cut(connection, reply.frame.into_bytes()));
+                } else {
+                    self.actions.push_back(Action::Respond(connection, reply.frame));
+                }
             }
         }
+    }
+
+    /// Ends the connection of a request that has failed, after the delay of failures.
+    pub(crate) fn end_later(&mut self, request: RequestId) {
+        let Some(delay) = self.failure_of(request).map(|failure| failure.delay) else { return };
+        if delay.is_zero() {
+            return self.end(request);
+        }
+        self.mark_answered(request);
+        self.held_up.insert(request, Held::End, self.now.instant + delay);
+    }
+
+    fn end(&mut self, request: RequestId) {
+        let reason = self.failure_of(request).map(|failure| failure.reason.clone());
+        self.close(request.connection, reason.unwrap_or(CloseReason::Fault));
     }
 
     fn note_sent(&mut self, request: RequestId, reply: &Reply, bytes: usize) {
@@ -147,6 +169,7 @@ impl Cluster {
         while let Some((request, held)) = self.held_up.pop_due(self.now.instant) {
             match held {
                 Held::Response(reply) => self.send(request, reply),
+                Held::End => self.end(request),
                 Held::Request(mut call, api_key, body) => {
                     call.now = self.now;
                     api::dispatch(self, call, api_key, &body);

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ottla_protocol::types::NodeId;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use super::{Lifeline, Shared, serve};
+use super::{Lifeline, Shared, Way, serve};
 
-/// The most connections to one node at a time; more are closed at once.
+/// The most connections to one node by one listener at a time; more are closed at once.
 const MAX_CONNECTIONS: usize = 4096;
 /// After an error of accept, which is mostly "too many open files": others must end first.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
-/// Serves the connections to `node` until the server ends.
-pub(crate) async fn accept(shared: Arc<Shared>, node: NodeId, listener: TcpListener, mut lifeline: Lifeline) {
+/// Serves the connections to a node by a listener until the server ends.
+pub(crate) async fn accept(shared: Arc<Shared>, way: Way, listener: TcpListener, mut lifeline: Lifeline) {
+    let node = way.node;
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
@@ -39,7 +39,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, node: NodeId, listener: TcpListe
         let _ = stream.set_nodelay(true);
         let (shared, lifeline) = (shared.clone(), lifeline.clone());
         tokio::spawn(async move {
-            serve(shared, node, &format!("/{}", peer.ip()), stream, lifeline).await;
+            serve(shared, way, &format!("/{}", peer.ip()), stream, lifeline).await;
             drop(place);
         });
     }

@@ -1,7 +1,9 @@
-//! One connection: frames in, answers out, one request at a time.
+//! One connection: TLS if its listener wants it, then frames in, answers out, one request at a time.
 
 use std::io;
 use std::sync::Arc;
+#[cfg(feature = "tls")]
+use std::time::Duration;
 
 use bytes::BytesMut;
 use ottla_protocol::frame::{FrameBuf, split_frame};
@@ -11,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{Lifeline, Output, Shared};
 use crate::connection::ConnectionId;
+use crate::listener::ListenerId;
 
 /// How much is read at a time, in bytes.
 const READ_CHUNK: usize = 16 * 1024;
@@ -20,18 +23,46 @@ const READ_AHEAD: usize = 64 * 1024;
 /// Answers up to this many bytes are written in one piece; larger ones share their batches instead.
 const COPY_UP_TO: usize = 64 * 1024;
 
+/// How long TLS may take to begin: a peer that does not speak it must not hold a place for ever.
+#[cfg(feature = "tls")]
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(30);
+
+/// Where a connection leads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) node: NodeId,
+    pub(crate) listener: ListenerId,
+}
+
 /// Serves a connection until the peer, the cluster or the server ends it.
-pub(crate) async fn serve<S>(
-    shared: Arc<Shared>,
-    node: NodeId,
-    client_host: &str,
-    stream: S,
-    mut lifeline: Lifeline,
-) where
+pub(crate) async fn serve<S>(shared: Arc<Shared>, way: Way, client_host: &str, stream: S, lifeline: Lifeline)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    #[cfg(feature = "tls")]
+    if let Some(acceptor) = shared.acceptors.get(&way.listener) {
+        let mut ending = lifeline.clone();
+        let shaken = tokio::select! {
+            biased;
+            () = ending.ended() => return,
+            shaken = tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)) => shaken,
+        };
+        match shaken {
+            Ok(Ok(stream)) => serve_frames(shared.clone(), way, client_host, stream, lifeline).await,
+            Ok(Err(error)) => tracing::debug!(node = %way.node, client_host, %error, "no TLS"),
+            Err(_) => tracing::debug!(node = %way.node, client_host, "no TLS in time"),
+        }
+        return;
+    }
+    serve_frames(shared, way, client_host, stream, lifeline).await;
+}
+
+async fn serve_frames<S>(shared: Arc<Shared>, way: Way, client_host: &str, stream: S, mut lifeline: Lifeline)
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     // Dropping the stream is how a node that is down looks from outside, but for the accepted connection.
-    let Some((id, outputs)) = shared.connect(node, client_host) else { return };
+    let Some((id, outputs)) = shared.connect(way, client_host) else { return };
     // Also when the task is cancelled.
     let _registered = Registered { shared: &shared, id };
     let mut session =
@@ -42,7 +73,7 @@ pub(crate) async fn serve<S>(
         result = session.run() => result,
     };
     if let Err(error) = result {
-        tracing::debug!(%node, client_host, %error, "connection ended");
+        tracing::debug!(node = %way.node, client_host, %error, "connection ended");
     }
 }
 
@@ -79,7 +110,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                         Some(Output::Proceed) => {}
                         Some(Output::Cut(bytes)) => {
                             self.stream.write_all(&bytes).await?;
-                            return self.stream.flush().await;
+                            self.stream.flush().await?;
+                            // With what TLS says at its end, so that the answer is not taken for a cut one.
+                            return self.stream.shutdown().await;
                         }
                         Some(Output::Mute) => return self.listen_in_vain().await,
                         Some(Output::Close(reason)) => return Err(io::Error::other(reason.to_string())),

@@ -5,14 +5,16 @@ use std::io;
 use std::sync::Arc;
 
 use ottla_protocol::frame::DEFAULT_MAX_FRAME_SIZE;
-use ottla_protocol::types::NodeId;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use super::TestBroker;
 use crate::cluster::Cluster;
 use crate::config::{BuildError, ClusterBuilder};
-use crate::server::{Lifeline, Shared, accept, drive};
+use crate::listener::{ListenerConfig, ListenerId};
+use crate::server::{Lifeline, Shared, Way, accept, drive};
+#[cfg(feature = "tls")]
+use crate::tls::InvalidTls;
 
 /// Settings of a [`TestBroker`] that is to be started.
 #[derive(Clone, Debug)]
@@ -30,6 +32,9 @@ pub struct TestBrokerBuilder {
 pub enum StartError {
     /// A setting that no cluster can have.
     Settings(BuildError),
+    /// Certificates or keys that do not work.
+    #[cfg(feature = "tls")]
+    Tls(InvalidTls),
     /// An address that cannot be listened on.
     Listen {
         /// The address.
@@ -43,6 +48,8 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Settings(error) => error.fmt(f),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => error.fmt(f),
             Self::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
         }
     }
@@ -52,8 +59,17 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Settings(error) => Some(error),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => Some(error),
             Self::Listen { source, .. } => Some(source),
         }
+    }
+}
+
+#[cfg(feature = "tls")]
+impl From<InvalidTls> for StartError {
+    fn from(error: InvalidTls) -> Self {
+        Self::Tls(error)
     }
 }
 
@@ -81,8 +97,15 @@ impl TestBrokerBuilder {
         self
     }
 
-    /// Where to listen, as `host:port` (`listeners`). The first node gets the port, the next ones those behind it;
-    /// port 0 gives each a free one. Default `127.0.0.1:0`.
+    /// A way in, beside those that were added before: each node gets a port of its own for it. Default: one that asks for
+    /// nothing, named `PLAINTEXT`.
+    #[must_use]
+    pub fn listener(self, listener: ListenerConfig) -> Self {
+        self.cluster(|cluster| cluster.listener(listener))
+    }
+
+    /// Where to listen, as `host:port` (`listeners`). The first node gets the port, the next ones those behind it, and
+    /// behind these come those of the next listener; port 0 gives each a free one. Default `127.0.0.1:0`.
     #[must_use]
     pub fn listen(mut self, address: &str) -> Self {
         address.clone_into(&mut self.listen);
@@ -112,10 +135,10 @@ impl TestBrokerBuilder {
         self
     }
 
-    /// Starts with one port per node.
+    /// Starts with one port per node and listener.
     ///
     /// # Errors
-    /// Settings that no cluster can have, or an address that cannot be listened on.
+    /// Settings that no cluster can have, certificates that do not work, or an address that cannot be listened on.
     ///
     /// # Cancel safety
     /// Nothing is left behind if the future is dropped.
@@ -124,9 +147,9 @@ impl TestBrokerBuilder {
         let listeners = listen(&mut cluster, &self.listen, self.advertised_host.as_deref())
             .await
             .map_err(|(address, source)| StartError::Listen { address, source })?;
-        let broker = run(cluster, self.max_frame_size, self.start_unix_ms);
-        for (node, listener) in listeners {
-            tokio::spawn(accept(broker.shared.clone(), node, listener, broker.lifeline.clone()));
+        let broker = run(cluster, self.max_frame_size, self.start_unix_ms)?;
+        for (way, listener) in listeners {
+            tokio::spawn(accept(broker.shared.clone(), way, listener, broker.lifeline.clone()));
         }
         Ok(broker)
     }
@@ -135,20 +158,30 @@ impl TestBrokerBuilder {
     /// at `node-1:9092`, `node-2:9093` and so on ([`TestBroker::node_at`]). Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// Settings that no cluster can have.
+    /// Settings that no cluster can have, or certificates that do not work.
     pub fn start_in_memory(self) -> Result<TestBroker, StartError> {
         let cluster = self.cluster.build().map_err(StartError::Settings)?;
-        Ok(run(cluster, self.max_frame_size, self.start_unix_ms))
+        run(cluster, self.max_frame_size, self.start_unix_ms)
     }
 }
 
-fn run(cluster: Cluster, max_frame_size: usize, start_unix_ms: Option<i64>) -> TestBroker {
-    let shared = Arc::new(Shared::new(cluster, max_frame_size, start_unix_ms));
+fn run(
+    cluster: Cluster,
+    max_frame_size: usize,
+    start_unix_ms: Option<i64>,
+) -> Result<TestBroker, StartError> {
+    #[cfg(feature = "tls")]
+    let listeners = cluster.settings.listeners.clone();
+    #[cfg_attr(not(feature = "tls"), allow(unused_mut))]
+    let mut shared = Shared::new(cluster, max_frame_size, start_unix_ms);
+    #[cfg(feature = "tls")]
+    shared.speak_tls(&listeners)?;
+    let shared = Arc::new(shared);
     let (end, ended) = watch::channel(());
     let (alive, all_ended) = mpsc::channel(1);
     let lifeline = Lifeline { ended, _alive: alive };
     tokio::spawn(drive(shared.clone(), lifeline.clone()));
-    TestBroker { shared, lifeline, end, all_ended }
+    Ok(TestBroker { shared, lifeline, end, all_ended })
 }
 
 type Failed = (String, io::Error);
@@ -157,14 +190,19 @@ async fn listen(
     cluster: &mut Cluster,
     address: &str,
     advertised_host: Option<&str>,
-) -> Result<Vec<(NodeId, TcpListener)>, Failed> {
+) -> Result<Vec<(Way, TcpListener)>, Failed> {
     let failed = |source| (address.to_owned(), source);
     let invalid = |why: &str| failed(io::Error::new(io::ErrorKind::InvalidInput, why));
     let (host, port) = address.rsplit_once(':').ok_or_else(|| invalid("host:port is needed"))?;
     let port: u16 = port.parse().map_err(|_| invalid("not a port"))?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let mut listeners = Vec::new();
-    for (node, above) in cluster.node_ids().collect::<Vec<_>>().into_iter().zip(0u16..) {
+    let nodes: Vec<_> = cluster.node_ids().collect();
+    let ways = (0..cluster.listeners.len()).flat_map(|listener| {
+        let way = move |node| Way { node, listener: ListenerId(listener) };
+        nodes.iter().copied().map(way)
+    });
+    for (way, above) in ways.collect::<Vec<_>>().into_iter().zip(0u16..) {
         let port = match port {
             0 => 0,
             first => first.checked_add(above).ok_or_else(|| invalid("not enough ports above this one"))?,
@@ -174,8 +212,8 @@ async fn listen(
         let local = listener.local_addr().map_err(failed)?;
         // Nobody can connect to "any address".
         let reachable = if local.ip().is_unspecified() { "localhost" } else { host };
-        cluster.advertise(node, advertised_host.unwrap_or(reachable), local.port());
-        listeners.push((node, listener));
+        cluster.set_endpoint(way.node, way.listener, advertised_host.unwrap_or(reachable), local.port());
+        listeners.push((way, listener));
     }
     Ok(listeners)
 }

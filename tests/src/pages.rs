@@ -1,0 +1,28 @@
+//! The code in the pages of `docs/connecting`, compiled; what they show as properties is read by
+//! `tests/tests/pages.rs`.
+
+macro_rules! pages {
+    ($($page:ident: $file:literal,)*) => {
+        $(
+            #[cfg(doctest)]
+            #[doc = include_str!(concat!("../../docs/connecting/", $file))]
+            struct $page;
+        )*
+
+        /// Each page with its text.
+        pub const PAGES: &[(&str, &str)] = &[
+            $(($file, include_str!(concat!("../../docs/connecting/", $file))),)*
+        ];
+    };
+}
+
+pages! {
+    Ways: "README.md",
+    Plaintext: "plaintext.md",
+    Tls: "tls.md",
+    MutualTls: "mutual-tls.md",
+    Plain: "sasl-plain.md",
+    Scram: "sasl-scram.md",
+    OwnMechanism: "own-mechanism.md",
+    Proxy: "through-a-proxy.md",
+}
