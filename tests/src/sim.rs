@@ -5,13 +5,16 @@
 //! the cause of a failure, and `campaign.rs` runs many worlds. `machines.rs` is a world below that of the real client: its
 //! machines alone.
 
+pub mod answers;
 pub mod campaign;
 pub mod checkers;
 pub mod coverage;
 pub mod history;
 pub mod judge;
+mod losses;
 pub mod machines;
 pub mod plan;
+pub mod replay;
 pub mod shrink;
 mod text;
 pub mod world;

@@ -3,7 +3,8 @@
 
 use crate::{mutations, workspace};
 use anyhow::{Context, Result};
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
 
 /// Which worlds.
 #[derive(clap::Args)]
@@ -26,9 +27,12 @@ pub struct Arguments {
     /// Only this seed.
     #[arg(long, conflicts_with_all = ["seeds", "first", "minutes"])]
     seed: Option<u64>,
-    /// Write down what happens in that one world, as JSON lines.
-    #[arg(long, requires = "seed")]
-    journal: Option<std::path::PathBuf>,
+    /// Write down what happens in that one world, or in the first one that fails, as JSON lines.
+    #[arg(long)]
+    journal: Option<PathBuf>,
+    /// Run the world of such a file again, with the faults that struck in it, and compare.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds", "first", "minutes", "scenario", "journal"])]
+    replay: Option<PathBuf>,
     /// Do not look for the cause of what fails.
     #[arg(long)]
     no_shrink: bool,
@@ -44,6 +48,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let mut command = workspace::cargo();
     command.args(["run", "--quiet", "--release", "--package", "ottla-tests", "--bin", "sim", "--"]);
+    // Cargo runs in the workspace's root, and files are named from where the user is.
+    let absolute = |file| std::path::absolute(file).context("cannot tell where the file is");
+    if let Some(file) = &arguments.replay {
+        command.arg("--replay").arg(absolute(file)?);
+        return exit_code_of(command);
+    }
     command.args(["--scenario", &arguments.scenario]);
     match (arguments.seed, arguments.minutes) {
         (Some(seed), _) => command.args(["--seed", &seed.to_string()]),
@@ -52,15 +62,17 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     command.args(["--first", &arguments.first.to_string()]);
     if let Some(journal) = &arguments.journal {
-        // Cargo runs in the workspace's root, and the file is named from where the user is.
-        let journal = std::path::absolute(journal).context("cannot tell where the file is")?;
-        command.arg("--journal").arg(journal);
+        command.arg("--journal").arg(absolute(journal)?);
     }
     for (is_set, flag) in [(arguments.twice, "--twice"), (arguments.no_shrink, "--no-shrink")] {
         if is_set {
             command.arg(flag);
         }
     }
+    exit_code_of(command)
+}
+
+fn exit_code_of(mut command: Command) -> Result<ExitCode> {
     let status = command.status().context("cannot run cargo")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

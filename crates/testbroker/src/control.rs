@@ -31,6 +31,10 @@ pub enum ControlError {
     UnknownNode(NodeId),
     /// There is no such partition.
     UnknownPartition(TopicName, i32),
+    /// There is no such topic.
+    UnknownTopic(TopicName),
+    /// The partition has no leader now.
+    NoLeader(TopicName, i32),
     /// The controller has given the node up.
     NodeFenced(NodeId),
     /// There is no such listener, or it has no SASL.
@@ -44,6 +48,8 @@ impl fmt::Display for ControlError {
         match self {
             Self::UnknownNode(node) => write!(f, "no such node: {node}"),
             Self::UnknownPartition(topic, partition) => write!(f, "no such partition: {topic}-{partition}"),
+            Self::UnknownTopic(topic) => write!(f, "no such topic: {topic}"),
+            Self::NoLeader(topic, partition) => write!(f, "without a leader: {topic}-{partition}"),
             Self::UnknownListener(name) => write!(f, "no such listener with SASL: {name}"),
             Self::NodeFenced(node) => write!(f, "the node is fenced: {node}"),
             Self::NotInSync(node) => write!(f, "not in sync, so it cannot lead: {node}"),
@@ -242,6 +248,34 @@ impl Cluster {
         let existed = id.is_some_and(|id| self.remove_topic(id));
         self.settle(now);
         existed
+    }
+
+    /// Deletes a partition's oldest records, as a DeleteRecords request would, with every replica in sync: `left` offsets
+    /// below the high watermark stay.
+    ///
+    /// # Errors
+    /// There is no such partition, or it has no leader now.
+    pub fn delete_oldest_records(
+        &mut self,
+        now: Now,
+        topic: &str,
+        partition: i32,
+        left: u32,
+    ) -> Result<(), ControlError> {
+        self.now = now;
+        let id = self.partition_id(topic, partition)?;
+        let no_leader = || ControlError::NoLeader(topic.into(), partition);
+        let leader = self.topics.partition(id).map(|found| found.state().leader);
+        let leader = leader.filter(|node| self.is_up(*node)).ok_or_else(no_leader)?;
+        let replica = self.topics.partition(id).and_then(|found| found.replica(leader));
+        let replica = replica.ok_or_else(no_leader)?;
+        let start = replica.high_watermark().saturating_sub(i64::from(left));
+        if start > replica.log.start_offset() {
+            let isr = self.topics.partition(id).map(|found| found.state().isr.clone()).unwrap_or_default();
+            isr.into_iter().for_each(|node| self.delete_records(id, node, start));
+        }
+        self.settle(now);
+        Ok(())
     }
 
     fn begin(&mut self, now: Now, node: NodeId) -> Result<(), ControlError> {

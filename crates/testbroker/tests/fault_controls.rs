@@ -94,6 +94,37 @@ fn a_node_that_is_stopped_for_a_while_leads_nothing_meanwhile() {
 }
 
 #[test]
+fn a_topic_that_is_deleted_for_a_while_comes_back_empty_with_another_id() {
+    let mut rig = rig();
+    let before = rig.cluster.topic_status("t").expect("a topic");
+    let delete = FaultAction::DeleteTopic { topic: "t".to_owned(), gone_for: Some(20 * MS) };
+    load(&mut rig, vec![at(10 * MS, delete)]);
+    rig.advance(10 * MS);
+    assert!(rig.cluster.topic_status("t").is_none());
+    rig.advance(20 * MS);
+    let after = rig.cluster.topic_status("t").expect("a topic");
+    assert!(after.0 != before.0 && after.1 == before.1);
+}
+
+#[test]
+fn of_a_partition_the_newest_offsets_stay() {
+    let mut rig = rig();
+    let leader = leader(&mut rig, 1);
+    let connection = rig.connect(leader);
+    for _ in 0..3 {
+        let request = rig::produce_request("t", 0, 1, rig::batch(&["a", "b"]));
+        rig.call(connection, 12, &request);
+        rig.advance(MS);
+    }
+    let now = rig.now;
+    rig.cluster.delete_oldest_records(now, "t", 0, 2).expect("a partition");
+    let status = rig.cluster.partition_status("t", 0).expect("a partition");
+    let replica = status.replica(NodeId(leader)).expect("a replica");
+    assert_eq!((replica.log_start_offset, status.high_watermark()), (4, Some(6)));
+    assert!(rig.cluster.delete_oldest_records(now, "t", 9, 2).is_err());
+}
+
+#[test]
 fn a_coordinator_moves_and_a_partition_is_replicated_again_after_its_pause() {
     let mut rig = rig();
     let next = if rig.coordinator("g") == 3 { 2 } else { 3 };

@@ -245,6 +245,25 @@ mod json {
     use super::*;
 
     #[test]
+    fn a_plan_comes_from_the_text_of_a_journal_as_from_the_journal() {
+        let plan = FaultPlan::from_json(
+            r#"{"seed": 5, "rules": [
+                {"on": {"group": "g"}, "probability": 0.3, "action": {"type": "error", "code": 14}},
+                {"times": 1, "action": {"type": "deleteTopic", "topic": "none", "goneMs": 5}}
+            ]}"#,
+        );
+        let (_, rig) = run_with(&plan.expect("a plan"));
+        let journal = rig.cluster.journal().expect("a journal");
+        let text = journal.to_json_lines();
+        let from_text = FaultPlan::from_journal_lines(&text).expect("a plan");
+        assert!(from_text.rules.len() > 2);
+        assert_eq!(from_text, FaultPlan::from_journal(journal.entries()));
+        assert!(text.contains(r#""event":"faultUndone","rule":1,"reason":"no such topic: none""#));
+        let broken = text.replace(r#""type":"error""#, r#""type":"terror""#);
+        assert!(FaultPlan::from_journal_lines(&broken).is_err());
+    }
+
+    #[test]
     fn the_same_seed_gives_the_same_text() {
         let text = |seed| {
             let mut rig = rig(seed);

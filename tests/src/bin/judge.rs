@@ -47,7 +47,7 @@ fn broken_rules(plan: &Plan) -> Vec<(&'static str, String)> {
         Err(panic) => return vec![("panic", panic)],
     };
     let broken = CHECKERS.iter().filter_map(|checker| {
-        let reason = (checker.check)(&ended.outcome).err()?;
+        let reason = checker.judge(&ended.outcome).err()?;
         Some((checker.name, reason))
     });
     broken.chain(ended.troubles.iter().map(|trouble| ("trouble", trouble.clone()))).collect()

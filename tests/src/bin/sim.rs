@@ -1,5 +1,5 @@
 //! Runs worlds on all cores: `sim [--scenario NAME|all] [--first S] [--seeds N] [--minutes M] [--twice]`, or one world
-//! with `--seed S [--journal FILE]`.
+//! with `--seed S [--journal FILE]`, or one that was written down with `--replay FILE`.
 //!
 //! A world that fails is named with the command that runs it again, then shrunk and shown. Exit code 0 only if none
 //! failed.
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use ottla_tests::sim::campaign::Campaign;
 use ottla_tests::sim::coverage;
 use ottla_tests::sim::plan::{Plan, Scenario};
+use ottla_tests::sim::replay;
 use ottla_tests::sim::world::run;
 
 /// How many seeds are run unless it is said.
@@ -17,12 +18,13 @@ const SEEDS: u64 = 100;
 
 const USAGE: &str =
     "usage: sim [--scenario NAME|all] [--first S] [--seeds N] [--minutes M] [--twice] [--threads T]
-       sim --seed S [--scenario NAME] [--journal FILE] [--twice] [--no-shrink]";
+       sim --seed S [--scenario NAME] [--journal FILE] [--twice] [--no-shrink]
+       sim --replay FILE";
 
 struct Options {
     campaign: Campaign,
     seed: Option<u64>,
-    journal: Option<String>,
+    replay: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -33,11 +35,12 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let failed = match options.seed {
-        Some(seed) => options.run_one(seed),
-        None => {
+    let failed = match (options.seed, &options.replay) {
+        (_, Some(file)) => options.replay(file),
+        (Some(seed), _) => options.run_one(seed),
+        (None, None) => {
             let tally = options.campaign.run();
-            println!("\n{}\n{tally}", coverage::table());
+            println!("\n{}\n{tally}", coverage::table(&tally.answers));
             tally.failed > 0
         }
     };
@@ -47,7 +50,7 @@ fn main() -> ExitCode {
 impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let campaign = Campaign::new(&[Scenario::Mixed], 1, SEEDS);
-        let mut options = Self { campaign, seed: None, journal: None };
+        let mut options = Self { campaign, seed: None, replay: None };
         while let Some(name) = arguments.next() {
             match name.as_str() {
                 "--twice" => options.campaign.twice = true,
@@ -80,7 +83,8 @@ impl Options {
             }
             "--threads" => campaign.threads = number()?.max(1) as usize,
             "--seed" => self.seed = Some(number()?),
-            "--journal" => self.journal = Some(value),
+            "--journal" => campaign.journal = Some(value.into()),
+            "--replay" => self.replay = Some(value),
             _ => return Err(format!("no such option: {name}")),
         }
         Ok(())
@@ -91,19 +95,49 @@ impl Options {
         let mut failed = false;
         for scenario in &self.campaign.scenarios {
             let plan = Plan::draw(*scenario, seed);
-            if let Some(file) = &self.journal {
-                let written = run(&plan)
-                    .and_then(|ended| std::fs::write(file, ended.text).map_err(|error| error.to_string()));
-                match written {
-                    Ok(()) => println!("what happened is in {file}"),
-                    Err(error) => println!("what happened is not in {file}: {error}"),
-                }
-            }
+            self.campaign.write_journal(&plan);
             match self.campaign.run_one(&plan) {
-                Ok(faults) => println!("seed {seed}, {}: passed, {faults} faults struck", scenario.name()),
+                Ok(ended) => {
+                    let (name, faults, weather) = (scenario.name(), ended.faults, ended.weather);
+                    println!(
+                        "seed {seed}, {name}: passed; {faults} faults of the cluster, {weather} of networks"
+                    );
+                }
                 Err(_) => failed = true,
             }
         }
         failed
+    }
+
+    /// Says whether it failed, or was another run.
+    fn replay(&self, file: &str) -> bool {
+        let recorded = std::fs::read_to_string(file).map_err(|error| error.to_string());
+        let planned = recorded.and_then(|text| Ok((replay::plan_of(&text)?, text)));
+        let (plan, recorded) = match planned {
+            Ok(planned) => planned,
+            Err(error) => {
+                println!("cannot replay {file}: {error}");
+                return true;
+            }
+        };
+        let (name, seed, faults) = (plan.scenario.name(), plan.seed, plan.faults.rules.len());
+        println!("seed {seed}, {name}, with the {faults} faults that struck");
+        let is_other = match run(&plan).map(|ended| replay::difference(&recorded, &ended.text)) {
+            Ok(None) => {
+                println!("the same run to the byte: {} lines", recorded.lines().count());
+                false
+            }
+            Ok(Some(difference)) => {
+                println!("another run: {difference}");
+                true
+            }
+            // What panics has no journal.
+            Err(_) => true,
+        };
+        match self.campaign.run_one(&plan) {
+            Ok(_) => println!("it passes"),
+            Err(_) => return true,
+        }
+        is_other
     }
 }

@@ -34,6 +34,7 @@ mod written_in_order;
 mod written_once;
 
 use super::history::Outcome;
+use super::losses;
 
 /// A rule about histories.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,16 @@ pub struct Checker {
     pub name: &'static str,
     /// Says how the rule is broken, if it is.
     pub check: fn(&Outcome) -> Result<(), String>,
+}
+
+impl Checker {
+    /// Holds the rule against a world, without what the world may lose.
+    ///
+    /// # Errors
+    /// How the rule is broken.
+    pub fn judge(&self, outcome: &Outcome) -> Result<(), String> {
+        (self.check)(&losses::seen_by(self.name, outcome))
+    }
 }
 
 /// Every rule.

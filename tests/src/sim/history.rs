@@ -1,10 +1,11 @@
 //! What happened in a world, on one line of time: what the workload did and was told, between what the cluster saw and
 //! did.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use ottla_testbroker::journal::JournalEntry;
+use ottla_testbroker::journal::{JournalEntry, JournalEvent};
 
 /// A record of the workload; its value starts with this number, so that it is known wherever it turns up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -148,6 +149,16 @@ struct Noted {
     event: ClientEvent,
 }
 
+impl Happened {
+    /// What the cluster's journal has of it.
+    pub fn as_journal(&self) -> Option<&JournalEvent> {
+        match &self.event {
+            Event::Cluster(entry) => Some(&entry.event),
+            Event::Client(_) => None,
+        }
+    }
+}
+
 impl History {
     /// Notes `event`, at `at` since the world began, when the cluster's journal has `journal_len` entries.
     pub fn note(&self, at: Duration, journal_len: u64, event: ClientEvent) {
@@ -185,6 +196,17 @@ pub struct Stored {
     pub id: RecordId,
 }
 
+/// What a world may lose: nothing of it is a client's fault.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Topics that were deleted, with all that was in them, and perhaps made again.
+    pub topics: BTreeSet<String>,
+    /// Where logs begin of which the oldest records were deleted.
+    pub starts: BTreeMap<Place, i64>,
+    /// Producers that did not wait for all replicas in sync.
+    pub producers: BTreeSet<String>,
+}
+
 /// A world that has ended: all that the checkers may look at.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
@@ -198,4 +220,6 @@ pub struct Outcome {
     pub is_calm: bool,
     /// How long after the faults have stopped all must be resolved.
     pub convergence_limit: Duration,
+    /// What it may have lost.
+    pub losses: Losses,
 }

@@ -10,6 +10,7 @@ mod client;
 mod clock;
 mod connections;
 mod consumer;
+mod fickle;
 mod network;
 mod notes;
 mod plan;
@@ -20,14 +21,15 @@ mod world;
 
 use self::world::World;
 use super::history::Outcome;
+use ottla_testbroker::faults::FaultPlan;
 
 /// A world that has ended, and what it took.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// What the checkers may look at.
     pub outcome: Outcome,
-    /// The cluster's journal, an entry a line.
-    pub journal: String,
+    /// What was done to the world beside the cluster's faults.
+    pub disturbances: usize,
     /// Steps of the loop.
     pub steps: u64,
     /// What the network delivered.
@@ -38,46 +40,26 @@ pub struct Report {
     pub settings: String,
 }
 
-/// Runs the world of a seed.
+/// The faults of the world of a seed.
+#[must_use]
+pub fn faults(seed: u64) -> FaultPlan {
+    World::drawn_faults(seed)
+}
+
+/// Runs the world of a seed, with these faults of the cluster.
 ///
 /// # Panics
 /// If the world does not come to an end.
 #[must_use]
-pub fn run(seed: u64) -> Outcome {
-    let mut world = World::new(seed);
-    world.run();
-    world.outcome()
-}
-
-/// Likewise, with all that there is to say about it.
-///
-/// # Panics
-/// As [`run`].
-#[must_use]
-pub fn report(seed: u64) -> Report {
-    let mut world = World::new(seed);
+pub fn report(seed: u64, faults: &FaultPlan) -> Report {
+    let mut world = World::new(seed, faults);
     world.run();
     Report {
+        disturbances: world.disturbed,
         outcome: world.outcome(),
-        journal: world
-            .cluster()
-            .journal()
-            .map(ottla_testbroker::journal::Journal::to_json_lines)
-            .unwrap_or_default(),
         steps: world.steps,
         parcels: world.parcels(),
         errors: world.errors().to_vec(),
         settings: format!("{:?}", world.settings()),
     }
-}
-
-/// Runs the world of a seed; with the steps of its loop and the parcels of its network.
-///
-/// # Panics
-/// As [`run`].
-#[must_use]
-pub fn measured(seed: u64) -> (Outcome, u64, u64) {
-    let mut world = World::new(seed);
-    world.run();
-    (world.outcome(), world.steps, world.parcels())
 }

@@ -3,19 +3,53 @@
 //! The same seed and scenario draw the same plan; whoever looks for the cause of a failure takes things out of it.
 
 mod clients;
+mod codes;
 mod faults;
 mod network;
 mod scenario;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use ottla_client::Acks;
+use ottla_protocol::api::ApiKey;
 use ottla_testbroker::faults::FaultPlan;
 
+use super::machines;
 use crate::random::Random;
 
-pub use clients::{ConsumerPlan, Departure, ProducerPlan};
+pub use clients::{ConsumerPlan, Departure, LEAST_RECORDS, ProducerPlan};
 pub use network::{NetworkFault, Weather};
 pub use scenario::Scenario;
+
+/// The topic that worlds delete and make again; the others stay.
+pub(super) const MORTAL_TOPIC: &str = "mortal";
+/// How many faults must strike in a world.
+pub const LEAST_FAULTS: usize = 5;
+/// How many topics a world has at least, and how many partitions each.
+pub const LEAST_TOPICS: (usize, i32) = (2, 3);
+/// How many nodes a world has at least.
+pub const LEAST_NODES: usize = 3;
+
+pub(super) use faults::spare_begins;
+
+/// The APIs of clients with their newest versions in Kafka 2.1.
+pub(super) const OLD_VERSIONS: [(ApiKey, i16); 14] = [
+    (ApiKey::PRODUCE, 7),
+    (ApiKey::FETCH, 10),
+    (ApiKey::LIST_OFFSETS, 4),
+    (ApiKey::METADATA, 7),
+    (ApiKey::OFFSET_COMMIT, 6),
+    (ApiKey::OFFSET_FETCH, 5),
+    (ApiKey::FIND_COORDINATOR, 2),
+    (ApiKey::JOIN_GROUP, 3),
+    (ApiKey::HEARTBEAT, 2),
+    (ApiKey::LEAVE_GROUP, 2),
+    (ApiKey::SYNC_GROUP, 2),
+    (ApiKey::API_VERSIONS, 2),
+    (ApiKey::INIT_PRODUCER_ID, 1),
+    (ApiKey::OFFSET_FOR_LEADER_EPOCH, 1),
+];
 
 /// A whole world before it begins.
 #[derive(Clone, Debug)]
@@ -30,8 +64,12 @@ pub struct Plan {
     pub producers: Vec<ProducerPlan>,
     /// Who reads.
     pub consumers: Vec<ConsumerPlan>,
+    /// What consumers that wander draw from; they are called `wanderer-0`, `wanderer-1`, …
+    pub wanderers: Vec<u64>,
     /// What goes wrong in the cluster.
     pub faults: FaultPlan,
+    /// What goes wrong beside it when most of the time is over and too little has struck.
+    pub spare: FaultPlan,
     /// What goes wrong between clients and nodes.
     pub network: Vec<NetworkFault>,
     /// How long anything may go wrong.
@@ -61,6 +99,8 @@ pub struct ClusterPlan {
     pub group_initial_rebalance_delay: Duration,
     /// The topics with how many partitions each has.
     pub topics: Vec<(String, i32)>,
+    /// Whether its nodes speak only what Kafka 2.1 did.
+    pub is_old: bool,
 }
 
 impl Plan {
@@ -68,16 +108,49 @@ impl Plan {
     pub fn draw(scenario: Scenario, seed: u64) -> Self {
         let mut random = Random(seed ^ scenario.salt());
         let random = &mut random;
-        let cluster = ClusterPlan::draw(random);
+        let mut cluster = ClusterPlan::draw(random);
+        if scenario == Scenario::Topics {
+            cluster.topics.push((MORTAL_TOPIC.to_owned(), 3));
+        }
         let work = between_ms(random, 15_000, 30_000);
         let producers = clients::draw_producers(random, scenario, work);
         let consumers = clients::draw_consumers(random, scenario, work);
         let names: Vec<String> = (producers.iter().map(|producer| producer.name.clone()))
             .chain(consumers.iter().map(|consumer| consumer.name.clone()))
             .collect();
-        let faults = faults::draw(random, scenario, &cluster, &consumers, work);
+        let faults = faults::draw(random, scenario, seed, (&cluster, &consumers), work);
         let network = network::draw(random, scenario, cluster.nodes, &names, work);
-        Self { seed, scenario, cluster, producers, consumers, faults, network, work }
+        let wanderers = match scenario {
+            Scenario::Wanderers => (0..1 + random.below(2)).map(|_| random.bits()).collect(),
+            _ => Vec::new(),
+        };
+        cluster.is_old = matches!(scenario, Scenario::Wanderers | Scenario::Refusals) && one_in(random, 2);
+        let spare = faults::draw_spare(random, &cluster, work);
+        let plan =
+            Self { seed, scenario, cluster, producers, consumers, wanderers, faults, spare, network, work };
+        if scenario == Scenario::Machines { plan.of_machines() } else { plan }
+    }
+
+    /// The world of the same seed below the client, which draws its own cluster and clients.
+    fn of_machines(mut self) -> Self {
+        self.faults = machines::faults(self.seed);
+        self.spare = FaultPlan::default();
+        self.producers.clear();
+        self.consumers.clear();
+        self.network.clear();
+        self
+    }
+
+    /// Topics that are deleted in it.
+    pub fn mortal_topics(&self) -> BTreeSet<String> {
+        let is_mortal = |(name, _): &&(String, i32)| name == MORTAL_TOPIC;
+        self.cluster.topics.iter().filter(is_mortal).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Producers whose acknowledged records may be lost.
+    pub fn careless_producers(&self) -> BTreeSet<String> {
+        let careless = self.producers.iter().filter(|producer| producer.acks != Acks::All);
+        careless.map(|producer| producer.name.clone()).collect()
     }
 
     /// Whether nothing may be there twice or out of order.
@@ -119,6 +192,7 @@ impl ClusterPlan {
             coordinator_load_time: pick_ms(random, &[0, 100, 1_000]),
             group_initial_rebalance_delay: pick_ms(random, &[0, 500, 3_000]),
             topics,
+            is_old: false,
         }
     }
 }

@@ -17,6 +17,7 @@ pub struct Shrunk {
 /// Shrinks `plan`, which fails with `failure`, by trying at most `most` worlds.
 pub fn shrink(plan: &Plan, failure: &Failure, most: usize) -> Shrunk {
     let mut best = Shrunk { plan: plan.clone(), failure: failure.clone(), tried: 0 };
+    best.attempt(most, |plan| plan.spare.rules.clear());
     loop {
         let before = size(&best.plan);
         best.try_without_many(most);
@@ -62,6 +63,9 @@ impl Shrunk {
         }
         for nth in (0..self.plan.consumers.len()).rev() {
             self.attempt(most, |plan| _ = plan.consumers.remove(nth));
+        }
+        for nth in (0..self.plan.wanderers.len()).rev() {
+            self.attempt(most, |plan| plan.wanderers.truncate(nth));
         }
         for nth in (0..self.plan.producers.len()).rev() {
             if self.plan.producers.len() > 1 {

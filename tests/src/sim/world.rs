@@ -8,11 +8,13 @@ mod consumer;
 mod notebook;
 mod panics;
 mod producer;
+mod wanderer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ottla_protocol::message::VersionRange;
 use ottla_protocol::types::NodeId;
 use ottla_testbroker::journal::JournalEvent;
 use ottla_testbroker::{ReplicationScope, TestBroker};
@@ -22,8 +24,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::history::{ClientEvent, Outcome, Place, Stored};
-use super::plan::{NetworkFault, Plan, Weather};
+use super::history::{ClientEvent, Happened, Losses, Outcome, Place, Stored};
+use super::plan::{LEAST_FAULTS, NetworkFault, OLD_VERSIONS, Plan, Scenario, Weather, spare_begins};
+use super::{machines, replay};
 use crate::memory_network::MemoryNetwork;
 use notebook::{Notebook, id_of};
 
@@ -45,8 +48,10 @@ pub struct Ended {
     /// Everything that happened, as JSON lines, and the bytes that went over the networks as one number: two runs of a
     /// plan are the same in all of it.
     pub text: String,
-    /// How many faults struck.
+    /// How many faults of the cluster struck: those that could be done, without what the networks did.
     pub faults: usize,
+    /// How many faults of the networks there were.
+    pub weather: usize,
     /// What must not happen in any world, whatever the rules say.
     pub troubles: Vec<String>,
 }
@@ -56,6 +61,9 @@ pub struct Ended {
 /// # Errors
 /// What panicked.
 pub fn run(plan: &Plan) -> Result<Ended, String> {
+    if plan.scenario == Scenario::Machines {
+        return panics::catch(|| run_machines(plan));
+    }
     panics::catch(|| {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.expect("a runtime without IO needs nothing that could fail");
@@ -64,6 +72,27 @@ pub fn run(plan: &Plan) -> Result<Ended, String> {
             world.live().await
         })
     })
+}
+
+fn run_machines(plan: &Plan) -> Ended {
+    let report = machines::report(plan.seed, &plan.faults);
+    let mut text = replay::header(plan) + "\n";
+    report.outcome.history.iter().for_each(|happened| text += &(happened.to_json() + "\n"));
+    let faults = fired(report.outcome.history.iter().filter_map(Happened::as_journal));
+    Ended { faults, weather: report.disturbances, text, outcome: report.outcome, troubles: Vec::new() }
+}
+
+/// How many faults of the cluster struck.
+fn fired<'a>(entries: impl Iterator<Item = &'a JournalEvent>) -> usize {
+    let (mut fired, mut undone) = (0, 0);
+    for event in entries {
+        match event {
+            JournalEvent::FaultFired { .. } => fired += 1,
+            JournalEvent::FaultUndone { .. } => undone += 1,
+            _ => {}
+        }
+    }
+    fired - undone
 }
 
 struct World<'a> {
@@ -79,7 +108,8 @@ impl<'a> World<'a> {
     fn start(plan: &'a Plan) -> Self {
         let settings = &plan.cluster;
         let broker = TestBroker::builder().start_unix_ms(START_UNIX_MS).cluster(|cluster| {
-            cluster
+            let old = OLD_VERSIONS.iter().filter(|_| settings.is_old);
+            old.fold(cluster, |cluster, (api, max)| cluster.api_versions(*api, VersionRange::new(0, *max)))
                 .nodes(settings.nodes)
                 .seed(plan.seed)
                 .journal(true)
@@ -98,13 +128,15 @@ impl<'a> World<'a> {
             made.expect("a topic that can be");
         }
         let started = Instant::now();
-        let notebook = Notebook::new(Arc::clone(&broker), started, &settings.topics);
-        let names = (plan.producers.iter().map(|producer| &producer.name))
-            .chain(plan.consumers.iter().map(|consumer| &consumer.name));
-        let network = |name: &String| {
+        let notebook = Notebook::new(Arc::clone(&broker), started, plan);
+        let names = (plan.producers.iter().map(|producer| producer.name.clone()))
+            .chain(plan.consumers.iter().map(|consumer| consumer.name.clone()))
+            .chain((0..plan.wanderers.len()).map(wanderer::name))
+            .chain((!plan.mortal_topics().is_empty()).then(|| producer::FAREWELL.to_owned()));
+        let network = |name: String| {
             let network = MemoryNetwork::new(Arc::clone(&broker));
             network.delay(LATENCY);
-            (name.clone(), network)
+            (name, network)
         };
         let networks = names.map(network).collect();
         Self { plan, networks, notebook, broker, clock: Clock::starting_at(START_UNIX_MS), started }
@@ -130,11 +162,22 @@ impl<'a> World<'a> {
             ends.push(end);
             consumers.spawn(consumer::run(plan.clone(), builder, network, self.notebook.clone(), ended));
         }
+        for (nth, seed) in self.plan.wanderers.iter().enumerate() {
+            let builder = self.builder(&wanderer::name(nth), *seed);
+            let (end, ended) = oneshot::channel();
+            ends.push(end);
+            consumers.spawn(wanderer::run(nth, *seed, builder, self.notebook.clone(), ended));
+        }
         self.weather().await;
         sleep_until(self.started + self.plan.work).await;
         self.stop_faults();
         self.notebook.note(ClientEvent::FaultsStopped);
-        let groups = self.plan.consumers.iter().map(|consumer| consumer.group.clone()).collect();
+        let groups: BTreeSet<String> =
+            self.plan.consumers.iter().map(|consumer| consumer.group.clone()).collect();
+        if let Some(topic) = self.plan.mortal_topics().pop_first() {
+            let builder = self.builder(producer::FAREWELL, self.plan.seed);
+            producers.spawn(producer::say_farewell(topic, groups.clone(), builder, self.notebook.clone()));
+        }
         let all = async {
             while producers.join_next().await.is_some() {}
             while !self.notebook.has_converged(&groups) {
@@ -170,7 +213,27 @@ impl<'a> World<'a> {
             }
         }
         changes.sort_by_key(|(at, begins, _)| (*at, *begins));
-        for (at, begins, fault) in changes {
+        let begin = spare_begins(self.plan.work);
+        let (first, second) = changes.split_at(changes.partition_point(|(at, ..)| *at < begin));
+        self.change_weather(first).await;
+        sleep_until(self.started + begin).await;
+        self.load_spare_faults();
+        self.change_weather(second).await;
+    }
+
+    /// What goes wrong on its own may be too little.
+    fn load_spare_faults(&self) {
+        let fired = self.broker.with_cluster(|cluster, _| {
+            let entries = cluster.journal().map(|journal| journal.entries()).unwrap_or_default();
+            fired(entries.iter().map(|entry| &entry.event))
+        });
+        if fired < LEAST_FAULTS {
+            self.broker.faults().load(&self.plan.spare).expect("rules that can be");
+        }
+    }
+
+    async fn change_weather(&self, changes: &[(Duration, bool, &NetworkFault)]) {
+        for &(at, begins, fault) in changes {
             if at >= self.plan.work {
                 return;
             }
@@ -193,6 +256,7 @@ impl<'a> World<'a> {
                     cluster.start_node(now, node).expect("a node of the cluster");
                 }
             }
+            cluster.restore_deleted_topics(now);
             for (topic, partitions) in &self.plan.cluster.topics {
                 for partition in 0..*partitions {
                     let scope = ReplicationScope::Partition(topic.as_str().into(), partition);
@@ -213,7 +277,7 @@ impl<'a> World<'a> {
     }
 
     fn into_ended(self) -> Ended {
-        let logs = self.logs();
+        let (logs, losses) = (self.logs(), self.losses());
         let (entries, left_out) = self.broker.with_cluster(|cluster, _| {
             let journal = cluster.journal().expect("the cluster keeps a journal");
             (journal.entries().to_vec(), journal.left_out())
@@ -221,10 +285,10 @@ impl<'a> World<'a> {
         if left_out > 0 {
             self.notebook.trouble(format!("the journal is full: {left_out} entries more"));
         }
-        let fired = entries.iter().filter(|entry| matches!(entry.event, JournalEvent::FaultFired { .. }));
-        let faults = fired.count() + self.plan.network.len();
+        let faults = fired(entries.iter().map(|entry| &entry.event));
         let history = self.notebook.history().merge(&entries);
-        let mut text: String = history.iter().map(|happened| happened.to_json() + "\n").collect();
+        let mut text = replay::header(self.plan) + "\n";
+        history.iter().for_each(|happened| text += &(happened.to_json() + "\n"));
         for (name, network) in &self.networks {
             text += &format!("{{\"network\":\"{name}\",\"trace\":\"{:016x}\"}}\n", network.trace());
         }
@@ -234,8 +298,24 @@ impl<'a> World<'a> {
             idempotent: self.plan.is_idempotent(),
             is_calm: self.plan.faults() == 0,
             convergence_limit: CONVERGENCE_LIMIT,
+            losses,
         };
-        Ended { outcome, text, faults, troubles: self.notebook.into_troubles() }
+        let weather = self.plan.network.len();
+        Ended { outcome, text, faults, weather, troubles: self.notebook.into_troubles() }
+    }
+
+    /// What nobody can be blamed for.
+    fn losses(&self) -> Losses {
+        let mut starts = BTreeMap::new();
+        for (topic, partitions) in &self.plan.cluster.topics {
+            for partition in 0..*partitions {
+                let place = Place { topic: topic.clone(), partition };
+                if let Some(start) = self.notebook.log_start(&place).filter(|start| *start > 0) {
+                    starts.insert(place, start);
+                }
+            }
+        }
+        Losses { topics: self.plan.mortal_topics(), producers: self.plan.careless_producers(), starts }
     }
 
     /// What consumers can read in the end.

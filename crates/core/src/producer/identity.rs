@@ -8,8 +8,13 @@
 //! | Asking | an error that may pass | Wanted, after a backoff |
 //! | Asking | an error that will not pass | Refused |
 //! | Known | a sequence is lost | Leaving |
-//! | Leaving | nothing that was sent is unresolved | Wanted |
+//! | Leaving | nothing that was sent is unresolved | Known, in the next epoch |
+//! | Leaving | likewise, and there is no next epoch | Wanted |
 //! | any | the client is closed | Refused |
+//!
+//! The next epoch is taken without asking, as in Java since KIP-360: to a producer without transactions a broker gives
+//! another id. What was given up may still lie in a broker, and only a later epoch of the same id keeps it from being
+//! written behind what is sent next.
 
 use std::time::Duration;
 
@@ -53,7 +58,7 @@ pub(super) static EDGES: StateTable<Phase> = {
             (Wanted, &[Asking, Refused]),
             (Asking, &[Wanted, Known, Refused]),
             (Known, &[Leaving, Refused]),
-            (Leaving, &[Wanted, Refused]),
+            (Leaving, &[Known, Wanted, Refused]),
             (Refused, &[Refused]),
         ],
     )
@@ -145,7 +150,19 @@ impl<T> Producer<T> {
         match &self.identity {
             Identity::Leaving(known) if !self.has_unresolved_sequences() => {
                 let previous = *known;
-                self.identity.go(Identity::Wanted { not_before: Instant::ZERO, attempts: 0, previous });
+                match previous.producer_epoch.checked_add(1) {
+                    Some(producer_epoch) => {
+                        self.identity.go(Identity::Known(Known { producer_epoch, ..previous }));
+                        self.restart_sequences();
+                    }
+                    None => {
+                        self.identity.go(Identity::Wanted {
+                            not_before: Instant::ZERO,
+                            attempts: 0,
+                            previous,
+                        });
+                    }
+                }
             }
             Identity::Refused(error) => {
                 let error = error.clone();
@@ -205,7 +222,7 @@ mod tests {
             "..x..x Wanted",
             ".x.x.x Asking",
             "....xx Known",
-            ".x...x Leaving",
+            ".x.x.x Leaving",
             ".....x Refused",
         ];
         assert_eq!(EDGES.picture(), expected);

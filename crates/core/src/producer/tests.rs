@@ -409,6 +409,32 @@ fn a_batch_without_an_answer_is_perhaps_written_when_its_time_is_over() {
     assert_eq!(world.producer.memory(), 0);
 }
 
+/// What was given up may still lie in a broker: only a later epoch of the same id keeps it from coming behind.
+#[test]
+fn a_lost_sequence_takes_the_next_epoch_of_the_same_id_as_long_as_there_is_one() {
+    for (epoch, expected) in [(0, None), (i16::MAX - 1, None), (i16::MAX, Some((7, i16::MAX)))] {
+        let mut world = World::new(config());
+        world.append(0, 0, 10).expect("room");
+        let Some(Action::InitProducerId { token, .. }) = world.producer.poll_action(at(0).instant) else {
+            panic!("it asks for its first id");
+        };
+        world.producer.on_init_producer_id(at(0), token, Ok(Ok((7, epoch))));
+        let sent = world.run(0).remove(0);
+        world.answer(1, &sent, ErrorCode::MESSAGE_TOO_LARGE);
+        world.append(2, 0, 10).expect("room");
+        let asked =
+            std::iter::from_fn(|| world.producer.poll_action(at(2).instant)).find_map(
+                |action| match action {
+                    Action::InitProducerId { producer_id, producer_epoch, .. } => {
+                        Some((producer_id, producer_epoch))
+                    }
+                    _ => None,
+                },
+            );
+        assert_eq!(asked, expected, "after epoch {epoch}");
+    }
+}
+
 /// A leader that waits for its followers may have appended what it then answers with an error.
 #[test]
 fn a_refusal_that_may_follow_an_append_leaves_the_batch_perhaps_written() {

@@ -139,6 +139,32 @@ pub enum FaultAction {
         #[cfg_attr(feature = "json", serde(rename = "ms", with = "super::json::millis"))]
         by: Duration,
     },
+    /// A topic is deleted, with all that groups committed for it.
+    DeleteTopic {
+        /// The topic.
+        topic: String,
+        /// When it is made again, with as many partitions and replicas and another id; at most
+        /// [`MAX_DELAY`](super::MAX_DELAY). Default: not by itself.
+        #[cfg_attr(
+            feature = "json",
+            serde(
+                default,
+                rename = "goneMs",
+                with = "super::json::optional_millis",
+                skip_serializing_if = "Option::is_none"
+            )
+        )]
+        gone_for: Option<Duration>,
+    },
+    /// A partition's oldest records are deleted, as by DeleteRecords or by what is retained.
+    DeleteRecords {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// So many offsets below the high watermark stay.
+        left: u32,
+    },
 }
 
 impl FaultAction {
@@ -151,6 +177,8 @@ impl FaultAction {
                 | Self::MoveLeader { .. }
                 | Self::MoveCoordinator { .. }
                 | Self::PauseReplication { .. }
+                | Self::DeleteTopic { .. }
+                | Self::DeleteRecords { .. }
         )
     }
 
@@ -159,6 +187,7 @@ impl FaultAction {
         match self {
             Self::Delay { by, .. } | Self::PauseReplication { by, .. } => Some(*by),
             Self::StopNode { down_for, .. } | Self::KillNode { down_for, .. } => *down_for,
+            Self::DeleteTopic { gone_for, .. } => *gone_for,
             _ => None,
         }
     }
@@ -166,7 +195,10 @@ impl FaultAction {
     /// The name in it, if there is one.
     pub(crate) fn name(&self) -> Option<&String> {
         match self {
-            Self::MoveLeader { topic, .. } | Self::PauseReplication { topic, .. } => Some(topic),
+            Self::MoveLeader { topic, .. }
+            | Self::PauseReplication { topic, .. }
+            | Self::DeleteTopic { topic, .. }
+            | Self::DeleteRecords { topic, .. } => Some(topic),
             Self::MoveCoordinator { group, .. } => Some(group),
             _ => None,
         }

@@ -15,8 +15,6 @@ pub(crate) struct Fate {
     pub(crate) request_delay: Duration,
     pub(crate) response_delay: Duration,
     pub(crate) ending: Ending,
-    /// What is done to the cluster.
-    pub(crate) controls: Vec<FaultAction>,
 }
 
 /// How a request ends.
@@ -97,9 +95,6 @@ impl Fate {
     }
 
     pub(super) fn add(&mut self, on: &Selector, action: &FaultAction) {
-        if action.is_control() {
-            return self.controls.push(action.clone());
-        }
         match *action {
             FaultAction::Error { code, when } => self.errors.push(Injected { on: on.clone(), code, when }),
             FaultAction::Delay { by, when: When::BeforeApply } => self.request_delay += by,

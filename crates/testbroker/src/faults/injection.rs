@@ -55,19 +55,19 @@ impl Cluster {
         }
         let parts = request.parts(self, call);
         let Some((fate, fired)) = self.armed_rules.judge(call, R::API_KEY, &parts) else { return true };
-        for Fired { rule_id, rule } in fired {
+        for Fired { rule_id, rule } in &fired {
             self.note(|_| JournalEvent::FaultFired {
-                rule: rule_id,
+                rule: *rule_id,
                 request: Some(call.id.into()),
                 api: Some(R::API_KEY),
-                what: rule,
+                what: rule.clone(),
             });
         }
         let fate = Arc::new(fate);
         call.fate = Some(fate.clone());
         self.set_fate(call.id, fate.clone());
-        for action in &fate.controls {
-            apply_control(self, call.now, action);
+        for fired in &fired {
+            apply_control(self, call.now, fired);
         }
         if self.fate_of(call.id).is_none() {
             // The node went down with its connections.

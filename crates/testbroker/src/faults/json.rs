@@ -5,7 +5,7 @@ use std::time::Duration;
 use ottla_protocol::api::ApiKey;
 use serde::Deserialize;
 
-use super::{FaultPlan, PlanError, PlanErrorKind};
+use super::{FaultPlan, FaultRule, PlanError, PlanErrorKind};
 
 /// The longest text that is read as a plan, in bytes: [`MAX_RULES`](super::MAX_RULES) rules of a kilobyte.
 pub const MAX_PLAN_BYTES: usize = 1024 * 1024;
@@ -25,10 +25,41 @@ impl FaultPlan {
         Ok(plan)
     }
 
+    /// As [`from_journal`](Self::from_journal), from the journal's JSON lines; lines of anything but faults are passed
+    /// over, whatever they say.
+    ///
+    /// # Errors
+    /// A line about a fault that cannot be read, and more faults than a plan may have.
+    pub fn from_journal_lines(text: &str) -> Result<Self, PlanError> {
+        let mut rules = Vec::new();
+        for line in text.lines().filter(|line| line.contains(FAULT_FIRED)) {
+            let fired: FiredLine = serde_json::from_str(line)
+                .map_err(|error| PlanError::new(PlanErrorKind::Json(error.to_string())))?;
+            let request = fired.connection.zip(fired.request);
+            rules.push(fired.what.again(request.zip(fired.api)));
+        }
+        let plan = Self { seed: 0, rules };
+        plan.validate()?;
+        Ok(plan)
+    }
+
     /// The plan as JSON, in one line. A plan that was read from such text gives the same text again.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a plan has no value that JSON lacks")
     }
+}
+
+/// How a journal names a fault that has fired.
+const FAULT_FIRED: &str = "\"event\":\"faultFired\"";
+
+/// A line of a journal about a fault that has fired, as far as a plan needs it.
+#[derive(Deserialize)]
+struct FiredLine {
+    connection: Option<u64>,
+    request: Option<u64>,
+    #[serde(default, with = "api_key")]
+    api: Option<ApiKey>,
+    what: FaultRule,
 }
 
 pub(super) fn is_zero(number: &u32) -> bool {

@@ -158,19 +158,7 @@ impl FaultPlan {
     pub fn from_journal(entries: &[JournalEntry]) -> Self {
         let rules = entries.iter().filter_map(|entry| {
             let JournalEvent::FaultFired { request, api, what, .. } = &entry.event else { return None };
-            let mut rule = FaultRule::new(what.action.clone());
-            let (Some(request), Some(api)) = (request, api) else {
-                rule.at = what.at;
-                return Some(rule);
-            };
-            rule.on.topic.clone_from(&what.on.topic);
-            rule.on.partition = what.on.partition;
-            rule.on.group.clone_from(&what.on.group);
-            rule.on.api = Some(*api);
-            rule.on.connection = Some(request.connection.0);
-            rule.on.request = Some(request.request);
-            rule.times = Some(1);
-            Some(rule)
+            Some(what.again(request.map(|place| (place.connection.0, place.request)).zip(*api)))
         });
         Self { seed: 0, rules: rules.collect() }
     }
@@ -203,6 +191,23 @@ impl FaultRule {
             at: None,
             action,
         }
+    }
+
+    /// The rule that does the same to one request, the nth of the nth connection; without one, at the rule's own time.
+    pub(super) fn again(&self, request: Option<((u64, u64), ApiKey)>) -> Self {
+        let mut rule = Self::new(self.action.clone());
+        let Some(((connection, request), api)) = request else {
+            rule.at = self.at;
+            return rule;
+        };
+        rule.on.topic.clone_from(&self.on.topic);
+        rule.on.partition = self.on.partition;
+        rule.on.group.clone_from(&self.on.group);
+        rule.on.api = Some(api);
+        rule.on.connection = Some(connection);
+        rule.on.request = Some(request);
+        rule.times = Some(1);
+        rule
     }
 
     pub(crate) fn validate(&self) -> Result<(), PlanErrorKind> {

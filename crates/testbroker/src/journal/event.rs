@@ -221,6 +221,14 @@ pub enum JournalEvent {
         /// The rule itself.
         what: FaultRule,
     },
+    /// What a rule that has fired would have done to the cluster could not be done: its node is no replica in sync, its
+    /// topic is not there.
+    FaultUndone {
+        /// The rule, as in the entry that says that it fired.
+        rule: u64,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// A request: the connection it came by, and which of the connection's requests it is.

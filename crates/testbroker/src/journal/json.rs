@@ -143,6 +143,9 @@ impl JournalEvent {
                 line.event("topicCreated").field("topicId", topic_id.to_string()).field("topic", topic);
                 line.field("partitions", partitions);
             }
+            Self::FaultUndone { rule, reason } => {
+                line.event("faultUndone").field("rule", rule).field("reason", reason);
+            }
             Self::TopicDeleted { topic_id, topic } => {
                 line.event("topicDeleted").field("topicId", topic_id.to_string()).field("topic", topic);
             }

@@ -45,7 +45,28 @@ pub(super) fn rules(settings: &Settings, random: &mut Random) -> FaultPlan {
     for _ in 0..5 + random.below(6) {
         rules.push(by_itself(settings, random));
     }
+    for _ in 0..1 + random.below(6) {
+        rules.push(refusal(settings, random));
+    }
     FaultPlan::new(random.bits(), rules)
+}
+
+/// What a member cannot get over without being told to try again.
+fn refusal(settings: &Settings, random: &mut Random) -> FaultRule {
+    let apis = [
+        ApiKey::FIND_COORDINATOR,
+        ApiKey::JOIN_GROUP,
+        ApiKey::SYNC_GROUP,
+        ApiKey::HEARTBEAT,
+        ApiKey::HEARTBEAT,
+    ];
+    let (code, when) = (ErrorCode::GROUP_AUTHORIZATION_FAILED, When::BeforeApply);
+    let mut rule = FaultRule::new(FaultAction::Error { code, when });
+    rule.on.api = Some(one_of(random, apis));
+    rule.on.client_id = Some(format!("fickle-{}", random.below(settings.fickle)));
+    rule.skip = random.below(10) as u32;
+    rule.times = Some(1 + random.below(3) as u32);
+    rule
 }
 
 /// What is done to the world beside the rules.

@@ -41,6 +41,8 @@ pub(super) struct Settings {
     pub(super) compression: Compression,
     pub(super) limits: Limits,
     pub(super) consumers: usize,
+    /// Members of another group, which are never content.
+    pub(super) fickle: usize,
     pub(super) auto_commit_interval: Duration,
     pub(super) max_poll_interval: Duration,
     pub(super) fetch_memory: usize,
@@ -70,6 +72,7 @@ impl Settings {
                 backoff: Backoff::new(millis(one_of(random, [20, 100])), Duration::from_secs(1)),
             },
             consumers: 1 + random.below(3),
+            fickle: 1 + random.below(5),
             auto_commit_interval: millis(one_of(random, [100, 1_000, 5_000])),
             max_poll_interval: Duration::from_secs(one_of(random, [4, 10])),
             fetch_memory: one_of(random, [2_000, 100_000, 32 << 20]),

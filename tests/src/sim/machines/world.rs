@@ -6,12 +6,14 @@ use ottla_core::random::Jitter;
 use ottla_core::time::{Instant, earliest};
 use ottla_protocol::compression::Decompressor;
 use ottla_protocol::types::NodeId;
+use ottla_testbroker::faults::FaultPlan;
 use ottla_testbroker::{Cluster, ReplicationScope};
 
 use super::agenda::Agenda;
 use super::client::Client;
 use super::clock;
 use super::consumer::ConsumerActor;
+use super::fickle::Fickle;
 use super::network::Network;
 use super::notes::{Notes, Tally};
 use super::plan::{self, Disturbance};
@@ -19,7 +21,7 @@ use super::producer::ProducerActor;
 use super::record;
 use super::settings::{CONVERGENCE_LIMIT, FAULTS_STOP, PARTITIONS, Settings, TOPICS};
 use crate::random::Random;
-use crate::sim::history::{ClientEvent, History, Outcome, Place, Stored};
+use crate::sim::history::{ClientEvent, History, Losses, Outcome, Place, Stored};
 
 /// Steps that a world may take; one that spins would take more.
 const MAX_STEPS: u64 = 100_000;
@@ -38,17 +40,28 @@ pub(super) struct World {
     producer: ProducerActor,
     /// By their places behind the producer; `None` before they begin and after they have ended.
     consumers: Vec<Option<ConsumerActor>>,
+    /// By their places behind the consumers.
+    fickle: Vec<Fickle>,
     /// When each client wants to be looked at.
     due: Vec<Option<Instant>>,
     history: History,
     tally: RefCell<Tally>,
     faults_stopped: bool,
+    pub(super) disturbed: usize,
     pub(super) steps: u64,
     errors: Vec<String>,
 }
 
 impl World {
-    pub(super) fn new(seed: u64) -> Self {
+    /// The faults that the cluster of a seed meets with.
+    pub(super) fn drawn_faults(seed: u64) -> FaultPlan {
+        let mut random = Random(seed);
+        let settings = Settings::draw(&mut random);
+        random.bits();
+        plan::rules(&settings, &mut random)
+    }
+
+    pub(super) fn new(seed: u64, faults: &FaultPlan) -> Self {
         let mut random = Random(seed);
         let settings = Settings::draw(&mut random);
         let mut cluster = Cluster::builder()
@@ -64,12 +77,22 @@ impl World {
             .journal(true)
             .build()
             .expect("the settings are within their bounds");
-        let rules = plan::rules(&settings, &mut random);
-        cluster.faults().load(&rules).expect("the plan is within its bounds");
+        // What is drawn behind them stays the same, whichever faults there are.
+        _ = plan::rules(&settings, &mut random);
+        cluster.faults().load(faults).expect("the plan is within its bounds");
         let disturbances = plan::disturbances(&settings, &mut random);
         let jitter = Jitter::seeded(random.bits());
         let client = Client::new(PRODUCER, "producer", settings.nodes, settings.limits.clone(), jitter);
         let producer = ProducerActor::new(client, &settings, &mut random);
+        let is_cooperative = random.below(2) == 0;
+        let fickle: Vec<_> = (0..settings.fickle)
+            .map(|nth| {
+                let (place, name) = (1 + settings.consumers + nth, format!("fickle-{nth}"));
+                let jitter = Jitter::seeded(random.bits());
+                let client = Client::new(place, &name, settings.nodes, settings.limits.clone(), jitter);
+                Fickle::new(client, is_cooperative, Instant::ZERO, random.bits())
+            })
+            .collect();
         Self {
             now: Instant::ZERO,
             cluster,
@@ -78,10 +101,12 @@ impl World {
             disturbances,
             producer,
             consumers: (0..settings.consumers).map(|_| None).collect(),
-            due: vec![Some(Instant::ZERO); 1 + settings.consumers],
+            due: vec![Some(Instant::ZERO); 1 + settings.consumers + fickle.len()],
+            fickle,
             history: History::default(),
             tally: RefCell::default(),
             faults_stopped: false,
+            disturbed: 0,
             steps: 0,
             errors: Vec::new(),
             random,
@@ -125,10 +150,6 @@ impl World {
         &self.errors
     }
 
-    pub(super) fn cluster(&self) -> &Cluster {
-        &self.cluster
-    }
-
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -141,6 +162,7 @@ impl World {
             idempotent: self.settings.idempotent,
             is_calm: false,
             convergence_limit: CONVERGENCE_LIMIT,
+            losses: Losses::default(),
         }
     }
 
@@ -156,7 +178,8 @@ impl World {
         if let Some(arrival) = self.network.deliver(now, &mut self.cluster) {
             match arrival {
                 Some((place, link, arrival)) => {
-                    if let Some(client) = client_at(&mut self.producer, &mut self.consumers, place) {
+                    let clients = (&mut self.producer, &mut self.consumers[..], &mut self.fickle[..]);
+                    if let Some(client) = client_at(clients, place) {
                         client.connections.on_arrival(now, link, arrival, &mut self.network);
                         self.turn(place);
                     }
@@ -187,6 +210,13 @@ impl World {
             self.due[place] = self.producer.next_timeout();
             return;
         }
+        let behind = 1 + self.consumers.len();
+        if place >= behind {
+            let member = &mut self.fickle[place - behind];
+            member.turn(self.now, &mut self.network);
+            self.due[place] = member.next_timeout();
+            return;
+        }
         let Some(consumer) = &mut self.consumers[place - 1] else {
             self.due[place] = None;
             return;
@@ -205,6 +235,9 @@ impl World {
     fn disturb(&mut self, disturbance: Disturbance) {
         let now = self.now;
         let cluster_now = clock::to_cluster(now);
+        if !matches!(disturbance, Disturbance::Join(_) | Disturbance::Leave(_) | Disturbance::FaultsStop) {
+            self.disturbed += 1;
+        }
         match disturbance {
             Disturbance::CutLink => self.network.cut_one(now),
             Disturbance::Stall(node, time) => self.network.stall(node, now + time),
@@ -249,6 +282,10 @@ impl World {
         }
         self.network.is_calm = true;
         self.faults_stopped = true;
+        for (nth, member) in self.fickle.iter_mut().enumerate() {
+            member.calm_down(self.now);
+            self.due[1 + self.consumers.len() + nth] = Some(self.now);
+        }
         self.note(ClientEvent::FaultsStopped);
     }
 
@@ -258,7 +295,9 @@ impl World {
     }
 
     fn has_converged(&self) -> bool {
-        self.producer.is_done() && self.tally.borrow().unread.is_empty()
+        self.producer.is_done()
+            && self.tally.borrow().unread.is_empty()
+            && self.fickle.iter().all(Fickle::is_settled)
     }
 
     fn note(&self, event: ClientEvent) {
@@ -294,13 +333,13 @@ fn notes<'a>(
     Notes { history, tally, at, journal_len, is_calm }
 }
 
-fn client_at<'a>(
-    producer: &'a mut ProducerActor,
-    consumers: &'a mut [Option<ConsumerActor>],
-    place: usize,
-) -> Option<&'a mut Client> {
+type Clients<'a> = (&'a mut ProducerActor, &'a mut [Option<ConsumerActor>], &'a mut [Fickle]);
+
+fn client_at((producer, consumers, fickle): Clients<'_>, place: usize) -> Option<&mut Client> {
+    let behind = 1 + consumers.len();
     match place {
         PRODUCER => Some(&mut producer.client),
+        place if place >= behind => fickle.get_mut(place - behind).map(|member| &mut member.client),
         place => consumers[place - 1].as_mut().map(|consumer| &mut consumer.client),
     }
 }

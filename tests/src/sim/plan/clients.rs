@@ -8,7 +8,7 @@ use super::{Scenario, between_ms, one_in, pick, pick_ms, within};
 use crate::random::Random;
 
 /// Records of all producers together: so many at least.
-const LEAST_RECORDS: usize = 500;
+pub const LEAST_RECORDS: usize = 500;
 
 /// A producer, and what it sends.
 #[derive(Clone, Debug)]
@@ -43,6 +43,10 @@ pub struct ProducerPlan {
     pub request_timeout: Duration,
     /// `delivery.timeout.ms`.
     pub delivery_timeout: Duration,
+    /// Whether it begins anew after what cannot pass.
+    pub comes_back: bool,
+    /// Whether its client is closed when it has sent everything, whatever is still under way.
+    pub closes_client: bool,
 }
 
 /// A consumer.
@@ -76,6 +80,8 @@ pub struct ConsumerPlan {
     pub fetch_max_wait: Duration,
     /// `max.partition.fetch.bytes`.
     pub max_partition_fetch_bytes: usize,
+    /// Whether it begins anew after what cannot pass.
+    pub comes_back: bool,
 }
 
 /// How a consumer goes.
@@ -96,8 +102,8 @@ pub(super) fn draw_producers(random: &mut Random, scenario: Scenario, work: Dura
         let burst = pick(random, &[1, 3, 20, 100]);
         let bursts = u32::try_from(records.div_ceil(burst)).unwrap_or(u32::MAX);
         let batch_size = pick(random, &[300, 2_000, 16_384, 131_072]);
-        let is_idempotent = scenario != Scenario::Duplicates;
-        ProducerPlan {
+        let is_idempotent = !matches!(scenario, Scenario::Duplicates | Scenario::Acks);
+        let mut plan = ProducerPlan {
             name: format!("producer-{nth}"),
             seed: random.bits(),
             records,
@@ -123,7 +129,22 @@ pub(super) fn draw_producers(random: &mut Random, scenario: Scenario, work: Dura
             ),
             request_timeout: between_ms(random, 2_000, 10_000),
             delivery_timeout: pick_ms(random, &[30_000, 120_000]),
+            comes_back: scenario == Scenario::Refusals,
+            closes_client: false,
+        };
+        match scenario {
+            Scenario::Acks => {
+                plan.acks = pick(random, &[Acks::None, Acks::Leader]);
+                plan.closes_client = one_in(random, 3);
+            }
+            Scenario::Refusals => plan.closes_client = one_in(random, 2),
+            Scenario::Expiry => {
+                plan.request_timeout = between_ms(random, 300, 1_500);
+                plan.delivery_timeout = plan.request_timeout + plan.linger + between_ms(random, 0, 1_000);
+            }
+            _ => {}
         }
+        plan
     };
     (0..count).map(draw).collect()
 }
@@ -158,6 +179,7 @@ pub(super) fn draw_consumers(random: &mut Random, scenario: Scenario, work: Dura
             request_timeout: between_ms(random, 2_000, 10_000),
             fetch_max_wait: pick_ms(random, &[100, 500, 1_000]),
             max_partition_fetch_bytes: pick(random, &[500, 10_000, 1 << 20]),
+            comes_back: scenario == Scenario::Refusals,
         }
     };
     (0..count).map(draw).collect()

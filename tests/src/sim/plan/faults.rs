@@ -7,7 +7,10 @@ use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::types::NodeId;
 use ottla_testbroker::faults::{FaultAction, FaultPlan, FaultRule, When};
 
-use super::{ClusterPlan, ConsumerPlan, Scenario, between_ms, one_in, pick, within};
+use super::{
+    ClusterPlan, ConsumerPlan, LEAST_FAULTS, MORTAL_TOPIC, Scenario, between_ms, codes, one_in, pick,
+    pick_ms, within,
+};
 use crate::random::Random;
 
 /// Kinds of rules, to draw from.
@@ -169,8 +172,8 @@ const APIS: [ApiKey; 13] = [
 pub(super) fn draw(
     random: &mut Random,
     scenario: Scenario,
-    cluster: &ClusterPlan,
-    consumers: &[ConsumerPlan],
+    seed: u64,
+    (cluster, consumers): (&ClusterPlan, &[ConsumerPlan]),
     work: Duration,
 ) -> FaultPlan {
     use Kind::*;
@@ -203,6 +206,19 @@ pub(super) fn draw(
         Scenario::Network => (&[Delay, Drop, Close, Cut, Hang], 8 + random.below(8)),
         Scenario::Duplicates => (&[LoseAnswer, LoseAnswer, ProduceError, Delay], 8 + random.below(8)),
         Scenario::Groups => (&[GroupError, GroupError, MoveCoordinator, Drop, Close], 8 + random.below(10)),
+        Scenario::Codes => (&[MoveLeader, MoveCoordinator], 2 + random.below(4)),
+        Scenario::Refusals => (&[Delay, Close, MoveLeader, MoveCoordinator], 2 + random.below(6)),
+        Scenario::Expiry => (
+            &[Delay, Drop, LoseAnswer, Hang, ProduceError, MoveLeader, PauseReplication],
+            10 + random.below(14),
+        ),
+        Scenario::Acks => (&[MoveLeader, LoseAnswer, ProduceError, Close, Delay], 8 + random.below(10)),
+        Scenario::Topics => (&[Delay, Close, MoveLeader, FetchError, MoveCoordinator], 4 + random.below(8)),
+        Scenario::Wanderers => {
+            (&[Delay, Close, MoveLeader, MoveCoordinator, FetchError, OtherError], 6 + random.below(8))
+        }
+        // It draws its own.
+        Scenario::Machines => (&[], 0),
     };
     let mut rules: Vec<FaultRule> = (0..count)
         .map(|_| {
@@ -210,10 +226,66 @@ pub(super) fn draw(
             draw_rule(random, kind, cluster, consumers, work)
         })
         .collect();
-    if scenario == Scenario::Restarts || (scenario == Scenario::Mixed && one_in(random, 2)) {
+    match scenario {
+        Scenario::Codes => rules.extend(codes::draw(random, seed, work)),
+        Scenario::Refusals => rules.extend(codes::draw_refusals(random, work)),
+        Scenario::Topics => rules.extend(draw_deletions(random, cluster, work)),
+        Scenario::Wanderers => rules.extend(codes::draw_lost_places(random, work)),
+        _ => {}
+    }
+    if matches!(scenario, Scenario::Restarts | Scenario::Acks)
+        || (scenario == Scenario::Mixed && one_in(random, 2))
+    {
         rules.extend(draw_restarts(random, cluster, work));
     }
     FaultPlan::new(random.bits(), rules)
+}
+
+/// What strikes in any world, whatever its clients do: pauses that are too short for a follower to fall out of sync.
+/// Fetches beside them, since consumers always ask.
+pub(super) fn draw_spare(random: &mut Random, cluster: &ClusterPlan, work: Duration) -> FaultPlan {
+    let begin = spare_begins(work);
+    let mut rules = Vec::new();
+    for nth in 0..LEAST_FAULTS {
+        // The first topics stay.
+        let (topic, partitions) = cluster.topics[nth % 2].clone();
+        let partition = random.below(partitions as usize) as i32;
+        let action = FaultAction::PauseReplication { topic, partition, by: between_ms(random, 50, 500) };
+        let at = begin + between_ms(random, 100, (work - begin).as_millis() as u64 - 100);
+        rules.push(by_itself(at, action));
+    }
+    for nth in 0..3 {
+        let (by, when) = (between_ms(random, 10, 300), When::AfterApply);
+        let mut rule = FaultRule::new(FaultAction::Delay { by, when });
+        rule.on.api = Some(ApiKey::FETCH);
+        (rule.skip, rule.times, rule.to) = (3 * nth, Some(1), Some(work));
+        rules.push(rule);
+    }
+    FaultPlan::new(random.bits(), rules)
+}
+
+/// When a world looks whether it needs its spare faults.
+pub(in super::super) fn spare_begins(work: Duration) -> Duration {
+    work * 3 / 4
+}
+
+/// The mortal topic goes and comes, and steady ones lose their oldest records.
+fn draw_deletions(random: &mut Random, cluster: &ClusterPlan, work: Duration) -> Vec<FaultRule> {
+    let mut rules = Vec::new();
+    let mut at = between_ms(random, 1_000, 8_000);
+    while at < work {
+        let gone = pick_ms(random, &[0, 50, 500, 3_000]);
+        let topic = MORTAL_TOPIC.to_owned();
+        rules.push(by_itself(at, FaultAction::DeleteTopic { topic, gone_for: Some(gone) }));
+        at += gone + between_ms(random, 1_000, 10_000);
+    }
+    for _ in 0..1 + random.below(8) {
+        let (topic, partitions) = cluster.topics[random.below(cluster.topics.len())].clone();
+        let partition = random.below(partitions as usize) as i32;
+        let left = pick(random, &[0, 1, 10, 40]);
+        rules.push(by_itself(within(random, work), FaultAction::DeleteRecords { topic, partition, left }));
+    }
+    rules
 }
 
 /// Nodes go down one after the other: two at once may be all that is in sync.
@@ -292,18 +364,22 @@ fn draw_rule(
 
 fn draw_error(random: &mut Random, (api, codes): Errors, work: Duration) -> FaultRule {
     let code = pick(random, codes);
-    // What says that nothing was written must be true.
-    let when = match code {
-        ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND => When::AfterApply,
-        ErrorCode::REQUEST_TIMED_OUT if one_in(random, 2) => When::AfterApply,
-        _ => When::BeforeApply,
-    };
+    let when = side_of(random, code);
     let mut rule = on_requests(random, api, work, FaultAction::Error { code, when });
     if api == ApiKey::METADATA {
         // A topic that several answers in a row do not know is taken for one that is not there.
         rule.times = Some(1);
     }
     rule
+}
+
+/// What says that nothing was written must be true.
+pub(super) fn side_of(random: &mut Random, code: ErrorCode) -> When {
+    match code {
+        ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND => When::AfterApply,
+        ErrorCode::REQUEST_TIMED_OUT if one_in(random, 2) => When::AfterApply,
+        _ => When::BeforeApply,
+    }
 }
 
 fn on_requests(random: &mut Random, api: ApiKey, work: Duration, action: FaultAction) -> FaultRule {

@@ -8,7 +8,7 @@ use super::{Scenario, between_ms, one_in, pick, pick_ms, within};
 use crate::random::Random;
 
 /// Something that goes wrong on the way.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkFault {
     /// When.
     pub at: Duration,
@@ -19,7 +19,7 @@ pub struct NetworkFault {
 }
 
 /// What happens to connections.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weather {
     /// Those to a node break.
     Cut {

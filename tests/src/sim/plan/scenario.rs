@@ -5,7 +5,7 @@
 pub enum Scenario {
     /// Everything.
     Mixed,
-    /// Nothing.
+    /// Next to nothing.
     Calm,
     /// Partitions get other leaders, and followers fall behind.
     Leaders,
@@ -19,11 +19,25 @@ pub enum Scenario {
     Duplicates,
     /// Members come and go.
     Groups,
+    /// Every code that passes, one after the other over the seeds, at every API that answers with it.
+    Codes,
+    /// Codes that end what they hit: applications begin anew.
+    Refusals,
+    /// Deliveries expire before brokers answer.
+    Expiry,
+    /// Producers ask for no acknowledgement, or for the leader's alone.
+    Acks,
+    /// Topics are deleted and made again, and old records deleted, under those who read them.
+    Topics,
+    /// Consumers that seek, pause, sleep and start over, beside steady ones.
+    Wanderers,
+    /// The machines of `ottla-core` alone, without a runtime and without the client's drivers.
+    Machines,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 15] = [
         Self::Mixed,
         Self::Calm,
         Self::Leaders,
@@ -32,6 +46,13 @@ impl Scenario {
         Self::Network,
         Self::Duplicates,
         Self::Groups,
+        Self::Codes,
+        Self::Refusals,
+        Self::Expiry,
+        Self::Acks,
+        Self::Topics,
+        Self::Wanderers,
+        Self::Machines,
     ];
 
     /// As commands spell it.
@@ -45,17 +66,19 @@ impl Scenario {
             Self::Network => "network",
             Self::Duplicates => "duplicates",
             Self::Groups => "groups",
+            Self::Codes => "codes",
+            Self::Refusals => "refusals",
+            Self::Expiry => "expiry",
+            Self::Acks => "acks",
+            Self::Topics => "topics",
+            Self::Wanderers => "wanderers",
+            Self::Machines => "machines",
         }
     }
 
     /// By its name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scenario| scenario.name() == name)
-    }
-
-    /// How many faults must strike for a world to count as one with faults.
-    pub fn least_faults(self) -> usize {
-        if self == Self::Calm { 0 } else { 5 }
     }
 
     /// Keeps scenarios of one seed apart.

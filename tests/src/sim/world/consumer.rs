@@ -4,8 +4,8 @@ use std::future::pending;
 use std::sync::Arc;
 
 use ottla_client::{
-    Assignor, Batch, ClientBuilder, Consumer, OffsetReset, RangeAssignor, RebalanceListener,
-    RoundRobinAssignor, TopicPartition,
+    Assignor, Batch, Client, ClientBuilder, ClientError, Consumer, ConsumerError, OffsetReset, RangeAssignor,
+    RebalanceListener, RoundRobinAssignor, TopicPartition,
 };
 use tokio::sync::oneshot;
 use tokio::time::{Duration, sleep};
@@ -16,6 +16,9 @@ use super::notebook::{Notebook, id_of};
 use super::producer::connect;
 use crate::memory_network::MemoryNetwork;
 use crate::random::Random;
+
+/// How long an application takes to begin anew.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Reads until it is to go, or the world ends.
 pub(super) async fn run(
@@ -28,11 +31,55 @@ pub(super) async fn run(
     sleep(plan.joins).await;
     let stay = plan.leaves.map(|(at, _)| at.saturating_sub(plan.joins));
     let client = connect(builder.request_timeout(plan.request_timeout)).await;
+    let end = async {
+        tokio::select! {
+            biased;
+            _ = ended => {}
+            () = async {
+                match stay {
+                    Some(stay) => sleep(stay).await,
+                    None => pending().await,
+                }
+            } => {}
+        }
+    };
+    tokio::pin!(end);
+    loop {
+        let consumer = match build(&plan, &client, &notebook) {
+            Ok(consumer) => consumer,
+            Err(error) => return notebook.trouble(format!("{}: {error}", plan.name)),
+        };
+        let comes_back = tokio::select! {
+            biased;
+            () = &mut end => false,
+            () = read(&consumer, &plan, &notebook) => plan.comes_back,
+        };
+        let closed = ClientEvent::ConsumerClosed { consumer: plan.name.clone(), group: plan.group.clone() };
+        notebook.note(closed);
+        if comes_back {
+            _ = consumer.close().await;
+            sleep(PAUSE).await;
+            continue;
+        }
+        match plan.leaves {
+            Some((_, Departure::Drop)) => drop(consumer),
+            Some((_, Departure::Vanish)) => {
+                network.vanish();
+                drop(consumer);
+            }
+            // Its last commit may fail: what it read is read again.
+            _ => _ = consumer.close().await,
+        }
+        return;
+    }
+}
+
+fn build(plan: &ConsumerPlan, client: &Client, notebook: &Notebook) -> Result<Consumer, ClientError> {
     let listener = Listener { plan: plan.clone(), notebook: notebook.clone() };
     let (range, round_robin): (Arc<dyn Assignor>, Arc<dyn Assignor>) =
         (Arc::new(RangeAssignor), Arc::new(RoundRobinAssignor));
     let assignors = if plan.prefers_round_robin { [round_robin, range] } else { [range, round_robin] };
-    let built = client
+    client
         .consumer(plan.group.as_str())
         .subscribe(notebook.topics().iter().map(|(topic, _)| topic.as_str()))
         .auto_offset_reset(OffsetReset::Earliest)
@@ -45,34 +92,7 @@ pub(super) async fn run(
         .fetch_max_wait(plan.fetch_max_wait)
         .max_partition_fetch_bytes(plan.max_partition_fetch_bytes)
         .rebalance_listener(listener)
-        .build();
-    let consumer = match built {
-        Ok(consumer) => consumer,
-        Err(error) => return notebook.trouble(format!("{}: {error}", plan.name)),
-    };
-    let leave = async {
-        match stay {
-            Some(stay) => sleep(stay).await,
-            None => pending().await,
-        }
-    };
-    tokio::select! {
-        biased;
-        _ = ended => {}
-        () = leave => {}
-        () = read(&consumer, &plan, &notebook) => {}
-    }
-    let closed = ClientEvent::ConsumerClosed { consumer: plan.name.clone(), group: plan.group.clone() };
-    notebook.note(closed);
-    match plan.leaves {
-        Some((_, Departure::Drop)) => drop(consumer),
-        Some((_, Departure::Vanish)) => {
-            network.vanish();
-            drop(consumer);
-        }
-        // Its last commit may fail: what it read is read again.
-        _ => _ = consumer.close().await,
-    }
+        .build()
 }
 
 /// Ends only when the consumer cannot go on.
@@ -83,6 +103,8 @@ async fn read(consumer: &Consumer, plan: &ConsumerPlan, notebook: &Notebook) {
         let batch = match consumer.next_batch().await {
             Ok(Some(batch)) => batch,
             Ok(None) => return notebook.trouble(format!("{}: closed by itself", plan.name)),
+            Err(error) if error.is_fatal() && plan.comes_back => return,
+            Err(ConsumerError::Client(error)) if notebook.may_lack(&error) => continue,
             Err(error) if error.is_fatal() => {
                 return notebook.trouble(format!("{}: fatal: {error:?}", plan.name));
             }

@@ -1,13 +1,26 @@
 //! A producer of the workload.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use ottla_client::{Client, ClientBuilder, Delivery, Producer, Record, SendError};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Duration, sleep};
 
 use super::super::history::{ClientEvent, Place, RecordId};
 use super::super::plan::ProducerPlan;
 use super::notebook::{Notebook, value_of};
 use crate::random::Random;
+
+/// Who speaks last in a topic that was deleted.
+pub(super) const FAREWELL: &str = "farewell";
+/// The first record of what is said last.
+pub(super) const FIRST_FAREWELL: RecordId = RecordId(1 << 40);
+/// How often it is said at most.
+const MOST_FAREWELLS: usize = 30;
+/// How long it takes until it is said again.
+const BETWEEN_FAREWELLS: Duration = Duration::from_secs(5);
 
 /// Bits of an id that count one producer's records.
 const RECORD_BITS: u32 = 20;
@@ -16,28 +29,81 @@ const RECORD_BITS: u32 = 20;
 pub(super) async fn run(plan: ProducerPlan, builder: ClientBuilder, notebook: Notebook) {
     let builder = builder.request_timeout(plan.request_timeout);
     let client = connect(builder).await;
-    let producer = match build(&plan, &client) {
+    let mut producer = match build(&plan, &client) {
         Ok(producer) => producer,
         Err(error) => return notebook.trouble(format!("{}: {error}", plan.name)),
     };
+    let refused = Refused { refused: Arc::default(), is_expected: plan.comes_back || plan.closes_client };
     let nth: u64 = plan.name.rsplit('-').next().and_then(|nth| nth.parse().ok()).unwrap_or(0);
     let mut random = Random(plan.seed);
     let mut deliveries = JoinSet::new();
     for number in 0..plan.records {
         let id = RecordId((nth + 1) << RECORD_BITS | number);
+        if refused.refused.swap(false, Ordering::Relaxed) {
+            // Its identity is refused for good. What it still has must not arrive behind what the next one sends.
+            producer.close().await;
+            match build(&plan, &client) {
+                Ok(next) => producer = next,
+                Err(error) => return notebook.trouble(format!("{}: {error}", plan.name)),
+            }
+        }
         let record = Drawn::draw(&mut random, &plan, &notebook, id);
         notebook.note(ClientEvent::Sent { producer: plan.name.clone(), id, topic: record.topic.clone() });
         match producer.enqueue(record.as_record()).await {
-            Ok(delivery) => _ = deliveries.spawn(resolve(plan.name.clone(), id, delivery, notebook.clone())),
-            Err(error) => give_up(&plan.name, id, &error, &notebook),
+            Ok(delivery) => {
+                let told = resolve(plan.name.clone(), id, delivery, refused.clone(), notebook.clone());
+                deliveries.spawn(told);
+            }
+            Err(error) => give_up(&plan.name, id, &error, &refused, &notebook),
         }
         note_memory(&plan, &producer, &notebook);
         if number % plan.burst == plan.burst - 1 {
             sleep(plan.pause).await;
         }
     }
+    if plan.closes_client {
+        sleep(Duration::from_micros(random.bits() % 5_000)).await;
+        client.close().await;
+        client.close().await;
+    }
     while deliveries.join_next().await.is_some() {}
     note_memory(&plan, &producer, &notebook);
+    producer.close().await;
+}
+
+/// Sends records to each partition of `topic`, now and then, until every group has got one from each. The first may be
+/// passed over: what a group has committed of a topic that was deleted counts for the one that has its name now.
+pub(super) async fn say_farewell(
+    topic: String,
+    groups: BTreeSet<String>,
+    builder: ClientBuilder,
+    notebook: Notebook,
+) {
+    let client = connect(builder).await;
+    let producer = match client.producer().build() {
+        Ok(producer) => producer,
+        Err(error) => return notebook.trouble(format!("{FAREWELL}: {error}")),
+    };
+    let mut number = FIRST_FAREWELL.0;
+    for _ in 0..MOST_FAREWELLS {
+        for place in notebook.places_of(&topic) {
+            let (id, partition) = (RecordId(number), place.partition);
+            number += 1;
+            notebook.note(ClientEvent::Sent { producer: FAREWELL.to_owned(), id, topic: topic.clone() });
+            let value = value_of(id, 20);
+            match producer.send(Record::to(&topic).partition(partition).value(&value)).await {
+                Ok(written) => {
+                    let (producer, offset) = (FAREWELL.to_owned(), written.offset.unwrap_or(-1));
+                    notebook.note(ClientEvent::Acknowledged { producer, id, place, offset });
+                }
+                Err(error) => notebook.trouble(format!("{FAREWELL}: {topic}-{partition}: {error:?}")),
+            }
+        }
+        sleep(BETWEEN_FAREWELLS).await;
+        if notebook.have_heard(&groups) {
+            break;
+        }
+    }
     producer.close().await;
 }
 
@@ -47,7 +113,7 @@ pub(super) async fn connect(builder: ClientBuilder) -> Client {
         if let Ok(client) = builder.clone().connect().await {
             return client;
         }
-        sleep(std::time::Duration::from_millis(200)).await;
+        sleep(Duration::from_millis(200)).await;
     }
 }
 
@@ -65,19 +131,30 @@ fn build(plan: &ProducerPlan, client: &Client) -> Result<Producer, ottla_client:
         .build()
 }
 
-async fn resolve(producer: String, id: RecordId, delivery: Delivery, notebook: Notebook) {
+async fn resolve(producer: String, id: RecordId, delivery: Delivery, refused: Refused, notebook: Notebook) {
     match delivery.await {
         Ok(written) => {
             let place = Place { topic: written.topic.to_string(), partition: written.partition };
             let offset = written.offset.unwrap_or(-1);
             notebook.note(ClientEvent::Acknowledged { producer, id, place, offset });
         }
-        Err(error) => give_up(&producer, id, &error, &notebook),
+        Err(error) => give_up(&producer, id, &error, &refused, &notebook),
     }
 }
 
-fn give_up(producer: &str, id: RecordId, error: &SendError, notebook: &Notebook) {
-    if !error.is_retriable() && !error.is_perhaps_written() {
+/// Whether a producer cannot go on, and whether that may be.
+#[derive(Clone)]
+struct Refused {
+    refused: Arc<AtomicBool>,
+    is_expected: bool,
+}
+
+fn give_up(producer: &str, id: RecordId, error: &SendError, refused: &Refused, notebook: &Notebook) {
+    let is_missing = matches!(error, SendError::Client(error) if notebook.may_lack(error));
+    let is_final = !error.is_retriable() && !error.is_perhaps_written() && !is_missing;
+    if is_final && refused.is_expected {
+        refused.refused.store(true, Ordering::Relaxed);
+    } else if is_final {
         notebook.trouble(format!("{producer}: record {} failed for good: {error:?}", id.0));
     }
     notebook.note(ClientEvent::Failed {

@@ -151,6 +151,10 @@ impl Fetcher {
             if from_replica {
                 return;
             }
+            if known.undelivered > 0 {
+                // What was fetched before is handed out first: the new place, ahead of it, would be committed meanwhile.
+                return known.retry.fail(now, &self.config.backoff, &mut self.jitter);
+            }
             return match self.config.reset_policy.target(now) {
                 Some(target) => known.go(PositionState::NeedsReset(target)),
                 None => {

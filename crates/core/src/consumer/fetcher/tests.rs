@@ -386,6 +386,26 @@ fn a_position_outside_of_the_partition_is_reset_by_the_policy() {
 }
 
 #[test]
+fn a_position_is_reset_when_what_was_delivered_before_it_is_taken() {
+    let config = FetchConfig { reset_policy: OffsetResetPolicy::Earliest, ..FetchConfig::default() };
+    let mut hand = Hand::new(config, &[1]);
+    let sent = hand.send();
+    hand.answer(sent.token, vec![data(0, batch(10, 12, 100))]);
+    let delivery = hand.deliver();
+    let sent = hand.send();
+    assert_eq!(sent.partitions, [(0, 13)]);
+    hand.answer(sent.token, vec![refusal(0, ErrorCode::OFFSET_OUT_OF_RANGE)]);
+    assert_eq!(hand.next(), None);
+    assert_eq!(hand.positions.position(&t(0)).map(|position| position.offset), Some(Offset(13)));
+    hand.consume(&delivery);
+    hand.wake();
+    let sent = hand.send();
+    hand.answer(sent.token, vec![refusal(0, ErrorCode::OFFSET_OUT_OF_RANGE)]);
+    let reset = PositionState::NeedsReset(crate::consumer::ResetTarget::Earliest);
+    assert_eq!(hand.positions.state(&t(0)), Some(reset));
+}
+
+#[test]
 fn what_may_pass_is_tried_again_after_a_pause_and_the_rest_is_told_as_well() {
     for (code, refreshes, told) in [
         (ErrorCode::NOT_LEADER_OR_FOLLOWER, true, None),
