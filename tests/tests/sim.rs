@@ -127,6 +127,7 @@ const KEPT: &[(Scenario, u64, &str)] = &[
         20185,
         "partitions that came back while the group's leader synced were assigned to nobody",
     ),
+    (Scenario::Coordinators, 400147, "a commit outlived its membership, and undid those of the next"),
     (Scenario::Restarts, 3064, "the cluster came back for ever for a follower that it could not expel"),
     (Scenario::Expiry, 22, "what was given up came behind what a producer of another id sent next"),
     (Scenario::Topics, 1, "a new place was committed before what was fetched ahead of it was handed out"),

@@ -308,6 +308,7 @@ impl ClassicGroup {
         self.revocation = None;
         self.reset();
         self.membership = Membership { generation_id: None, ..membership };
+        self.offsets.end_commits(&self.not_member(), &mut self.outputs);
         self.lose_partitions();
         self.proceed(now);
     }

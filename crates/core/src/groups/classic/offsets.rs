@@ -218,6 +218,19 @@ impl OffsetOperations {
         }
     }
 
+    /// Ends the commits of a membership that is lost. One that waits for another attempt must not go out when the
+    /// coordinator gives the same member the same generation anew: what it committed may have been read again since.
+    pub(super) fn end_commits(&mut self, error: &GroupError, outputs: &mut VecDeque<Action>) {
+        let is_over = |operation: &Operation| match &operation.work {
+            Work::Commit { membership, .. } => membership.generation_id.is_some(),
+            Work::Fetch { .. } => false,
+        };
+        let over = self.operations.iter().filter(|(_, operation)| is_over(operation));
+        for id in over.map(|(&id, _)| id).collect::<Vec<_>>() {
+            self.end(id, Err(error.clone()), outputs);
+        }
+    }
+
     pub(super) fn fail_all(&mut self, error: &GroupError, outputs: &mut VecDeque<Action>) {
         for id in self.operations.keys().copied().collect::<Vec<_>>() {
             self.end(id, Err(error.clone()), outputs);

@@ -410,6 +410,30 @@ fn a_commit_that_tells_of_the_loss_does_not_let_the_member_join_either() {
 }
 
 #[test]
+fn a_commit_that_waits_is_over_with_its_membership_even_if_the_same_generation_comes_back() {
+    let mut hand = Hand::stable();
+    let offset = OffsetAndMetadata::new(crate::consumer::Offset(5));
+    hand.group.commit(hand.now, [(TopicPartition::new("t", 0), offset)].into());
+    let (token, _) = hand.send();
+    hand.answer(token, offset_tests::committed(&[("t", 0, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS)]));
+    let second = OffsetAndMetadata::new(crate::consumer::Offset(6));
+    hand.group.commit(hand.now, [(TopicPartition::new("t", 0), second)].into());
+    hand.group.on_membership_code(hand.now, ErrorCode::ILLEGAL_GENERATION, ApiKey::HEARTBEAT);
+    for _ in 0..2 {
+        let Some(Action::Committed { result: Err(error), .. }) = hand.next() else { panic!("it waits on") };
+        assert_eq!(error.kind(), GroupErrorKind::NotMember);
+    }
+    hand.lost(&[0, 1]);
+    let (token, _) = hand.join();
+    hand.answer(token, joined("m", "another", 1));
+    let token = hand.sync().0;
+    hand.answer(token, synced(&[0, 1]));
+    assert!(matches!(hand.next(), Some(Action::Assigned { .. })));
+    hand.pass(seconds(2));
+    assert_eq!(hand.next(), None, "what was read before is not committed");
+}
+
+#[test]
 fn who_leaves_or_unsubscribes_waits_for_nobody_and_who_comes_back_does() {
     let mut hand = Hand::stable();
     hand.beat(ErrorCode::ILLEGAL_GENERATION);
