@@ -23,6 +23,8 @@ pages! {
     MutualTls: "mutual-tls.md",
     Plain: "sasl-plain.md",
     Scram: "sasl-scram.md",
+    OAuthBearer: "sasl-oauthbearer.md",
+    Gssapi: "sasl-gssapi.md",
     OwnMechanism: "own-mechanism.md",
     Proxy: "through-a-proxy.md",
 }

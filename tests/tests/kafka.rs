@@ -16,3 +16,5 @@ mod refusals;
 mod rewrite_hosts;
 #[path = "kafka/round_trip.rs"]
 mod round_trip;
+#[path = "kafka/throttling.rs"]
+mod throttling;

@@ -117,6 +117,16 @@ const KEPT: &[(Scenario, u64, &str)] = &[
         4009,
         "batches went to a new leader while the old one owed an answer, and got before it",
     ),
+    (
+        Scenario::Mixed,
+        4113,
+        "a member joined again while its application was letting go, and was told so twice",
+    ),
+    (
+        Scenario::Mixed,
+        20185,
+        "partitions that came back while the group's leader synced were assigned to nobody",
+    ),
     (Scenario::Restarts, 3064, "the cluster came back for ever for a follower that it could not expel"),
     (Scenario::Expiry, 22, "what was given up came behind what a producer of another id sent next"),
     (Scenario::Topics, 1, "a new place was committed before what was fetched ahead of it was handed out"),

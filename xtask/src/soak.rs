@@ -21,6 +21,8 @@ pub struct Arguments {
 /// A part: one row in `PARTS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
+    /// Connections that are cut, and a broker that is killed, all the time.
+    Connections,
     /// Random and damaged bytes for everything that reads a peer's bytes.
     Hostile,
     /// Simulated worlds.
@@ -28,8 +30,11 @@ enum Part {
 }
 
 /// Every part with its target among the tests package's; each runs for `OTTLA_SOAK_MINUTES`.
-const PARTS: [(Part, &str, &str); 2] =
-    [(Part::Hostile, "hostile bytes", "hostile"), (Part::Sim, "simulated worlds", "sim")];
+const PARTS: [(Part, &str, &str); 3] = [
+    (Part::Connections, "connections that are cut", "cut_connections"),
+    (Part::Hostile, "hostile bytes", "hostile"),
+    (Part::Sim, "simulated worlds", "sim"),
+];
 
 /// Runs the parts, one after the other.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {

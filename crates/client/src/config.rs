@@ -57,6 +57,8 @@ mod suggestion;
 mod tls;
 #[cfg(feature = "properties")]
 mod token_source;
+#[cfg(all(feature = "properties", feature = "oidc"))]
+mod tokens;
 #[cfg(feature = "properties")]
 mod unused;
 #[cfg(feature = "properties")]

@@ -11,6 +11,7 @@ mod engine;
 mod error;
 mod listener;
 mod poll;
+mod telling;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -36,7 +37,8 @@ use poll::Poller;
 /// Reads records of the partitions that its group assigns to it, or that it was told to read.
 ///
 /// Use it from one task. What it handed out counts as done, and may be committed, when the next batch is asked for.
-/// When it is dropped without [`close`](Self::close), it leaves the group in the background and commits nothing.
+/// When it is dropped without [`close`](Self::close), it leaves the group in the background and commits nothing; its
+/// listener is told there.
 pub struct Consumer {
     shared: Arc<Shared>,
     /// Whoever asks for a batch holds it.
@@ -48,6 +50,8 @@ pub(crate) struct Shared {
     /// Whose lanes the connections are.
     owner: Owner,
     engine: Mutex<Engine>,
+    /// Held while it is told something.
+    listener: Mutex<Box<dyn RebalanceListener>>,
     /// There may be something for the driver to do.
     work: Notify,
     /// There may be something for whoever asks for a batch.
@@ -156,8 +160,8 @@ impl Consumer {
         self.change(|engine| engine.positions.resume(partition))
     }
 
-    /// Commits what is done with, if `enable.auto.commit`, leaves the group, and waits for both, at most for the
-    /// client's `default.api.timeout.ms`.
+    /// Commits what is done with, if `enable.auto.commit`, tells the listener that the partitions are revoked or were
+    /// lost, leaves the group, and waits for all of it, at most for the client's `default.api.timeout.ms`.
     ///
     /// # Errors
     /// The last commit failed. The consumer is closed all the same.

@@ -17,6 +17,11 @@ impl Backoff {
         Self { initial, max }
     }
 
+    /// What it begins with, not spread.
+    pub const fn initial(&self) -> Duration {
+        self.initial
+    }
+
     /// The delay before attempt number `attempt`, the first retry being 0.
     pub fn delay(&self, attempt: u32, jitter: &mut Jitter) -> Duration {
         let doubled = self.initial.saturating_mul(1u32.checked_shl(attempt).unwrap_or(u32::MAX));

@@ -9,41 +9,51 @@
 //! | Authenticating | the broker knows who we are | Ready | what was submitted so far is written |
 //! | Ready | a request is submitted | Ready | it is written |
 //! | Ready | a frame comes | Ready | it answers the oldest request under way |
-//! | Ready | the session is about to end | Reauthenticating | the driver is asked for a mechanism |
+//! | Ready | an answer says that the broker throttles | Throttled | listeners are told |
+//! | Throttled | a request is submitted | Throttled | it waits; those under way are answered |
+//! | Throttled | the time has passed | Ready | what waits is written |
+//! | Ready, Throttled | the session is about to end | Reauthenticating | the driver is asked for a mechanism |
 //! | Reauthenticating | a request is submitted | Reauthenticating | it waits; those under way are answered |
-//! | Reauthenticating | the broker knows who we are | Ready | what waits is written |
+//! | Reauthenticating | the broker knows who we are | Ready, or still Throttled | what waits is written, if Ready |
+//! | Ready | nobody has used it for long | Closed | |
 //! | any | a frame that answers nothing, a request times out, the stream ends | Closed | every request ends in an error |
 //!
 //! How the authentication goes on is in `login.rs`.
+//!
+//! A broker that throttles answers at once and then reads nothing more for as long as it says (KIP-219): what is sent
+//! meanwhile would only fill its buffers, and count as under way. So requests wait, and their deadlines count on.
 //!
 //! Brokers answer one connection in order; an answer out of order means that the stream is broken.
 //!
 //! Not here: the bytes' way ([`ottla-transport`](https://docs.rs/ottla-transport)), and which connection to use.
 
+mod config;
+mod ending;
 mod error;
 mod login;
+mod opening;
 mod outgoing;
+mod pending;
+mod told;
 mod versions;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use ottla_protocol::api::ApiKey;
-use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::frame::{FrameBuf, decode_response_header, encode_request};
+use ottla_protocol::error::EncodeError;
+use ottla_protocol::frame::{FrameBuf, decode_response_header};
 use ottla_protocol::message::{Message, Request, VersionRange};
 use ottla_protocol::messages::api_versions_request::ApiVersionsRequest;
-use ottla_protocol::messages::api_versions_response::ApiVersionsResponse;
-use ottla_protocol::messages::sasl_authenticate_request::SaslAuthenticateRequest;
-use ottla_protocol::messages::sasl_authenticate_response::SaslAuthenticateResponse;
 use ottla_protocol::messages::sasl_handshake_request::SaslHandshakeRequest;
-use ottla_protocol::messages::sasl_handshake_response::SaslHandshakeResponse;
 use ottla_protocol::types::Str;
 
-use self::login::{Authentication, Progress};
+use self::ending::{Ending, not_kafka, timed_out};
+use self::login::Authentication;
+use self::pending::{Due, Pending};
+use crate::events::Role;
 use crate::random::Jitter;
 use crate::request::{RequestError, Token};
 use crate::sasl::{Mechanism, SaslError};
@@ -53,33 +63,23 @@ use crate::time::{Instant, earliest};
 #[cfg(feature = "__coverage")]
 pub(crate) use login::EDGES as LOGIN_EDGES;
 
+pub use config::ConnectionConfig;
+pub use ending::not_frames;
 pub use error::{ConnectError, ConnectErrorKind};
 pub use login::Login;
 pub use outgoing::{Encodable, Outgoing};
+pub use told::{RequestTold, Told};
 pub use versions::ApiVersions;
 
 /// The largest frame that is taken before the broker is known, in bytes: ApiVersions has a few kilobytes.
 const MAX_OPENING_FRAME_SIZE: usize = 1 << 20;
-
-/// What a connection says about itself.
-#[derive(Clone, Debug)]
-pub struct ConnectionConfig {
-    /// `client.id`, sent in every request's header.
-    pub client_id: Str,
-    /// The name that ApiVersions carries (KIP-511).
-    pub client_software_name: Str,
-    /// The version that ApiVersions carries.
-    pub client_software_version: Str,
-    /// How long the broker may take to say its versions.
-    pub negotiation_timeout: Duration,
-    /// How long an authentication may take, getting the credentials included. `None`: there is none.
-    pub authentication_timeout: Option<Duration>,
-}
+/// Room for the frame of a small request, in bytes.
+const SMALL_FRAME_SIZE: usize = 256;
 
 /// Something that the driver must do or pass on.
 #[derive(Debug)]
 pub enum Action {
-    /// Write this frame.
+    /// Write these frames: one or more.
     Write(FrameBuf),
     /// A request has its answer, or never will have one.
     Complete(Token, Result<Answer, RequestError>),
@@ -87,6 +87,8 @@ pub enum Action {
     Authenticate,
     /// The broker has said its versions and knows who we are; requests flow from here on.
     Ready,
+    /// Tell those who listen. Comes only once it was [asked for](Connection::tell).
+    Tell(Told),
 }
 
 /// The answer to a request: its body, not yet decoded.
@@ -124,9 +126,17 @@ pub struct Connection {
     ended: RequestError,
     next_correlation_id: i32,
     /// Submitted before they may be written.
-    waiting: VecDeque<Outgoing>,
+    waiting: Pending<Outgoing>,
     /// Written, in the order of writing.
-    under_way: VecDeque<UnderWay>,
+    under_way: Pending<UnderWay>,
+    /// Until when nothing is written, because the broker throttles.
+    throttled_until: Instant,
+    /// When a request was last submitted or answered.
+    last_used: Instant,
+    /// Whether the broker has answered a request that was not of our own.
+    has_answered: bool,
+    /// Whether somebody listens.
+    is_heard: bool,
     actions: VecDeque<Action>,
 }
 
@@ -135,6 +145,7 @@ pub(crate) enum State {
     Negotiating,
     Authenticating,
     Ready,
+    Throttled,
     Reauthenticating,
     Closed,
 }
@@ -147,8 +158,9 @@ pub(crate) static EDGES: StateTable<State> = {
         &[
             (Negotiating, &[Negotiating, Authenticating, Ready, Closed]),
             (Authenticating, &[Ready, Closed]),
-            (Ready, &[Reauthenticating, Closed]),
-            (Reauthenticating, &[Ready, Closed]),
+            (Ready, &[Throttled, Reauthenticating, Closed]),
+            (Throttled, &[Ready, Reauthenticating, Closed]),
+            (Reauthenticating, &[Ready, Throttled, Closed]),
             (Closed, &[]),
         ],
     )
@@ -162,6 +174,22 @@ struct UnderWay {
     api: ApiKey,
     version: i16,
     deadline: Instant,
+    role: Role,
+    created: Instant,
+    sent: Instant,
+}
+
+impl Due for UnderWay {
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+}
+
+impl UnderWay {
+    fn told(&self) -> RequestTold {
+        let Self { correlation_id, api, version, role, created, sent, .. } = *self;
+        RequestTold { correlation_id, api, version, role, created, sent }
+    }
 }
 
 impl Connection {
@@ -176,16 +204,26 @@ impl Connection {
             authentication_due: None,
             ended: RequestError::Closed,
             next_correlation_id: 0,
-            waiting: VecDeque::new(),
-            under_way: VecDeque::new(),
+            waiting: Pending::new(),
+            under_way: Pending::new(),
+            throttled_until: now,
+            last_used: now,
+            has_answered: false,
+            is_heard: false,
             actions: VecDeque::new(),
         };
         connection.ask_for_versions(now, ApiVersionsRequest::VERSIONS.max);
         connection
     }
 
-    /// The largest frame to take from the peer, of those of up to `limit` bytes that a broker may send.
-    pub fn max_frame_size(&self, limit: usize) -> usize {
+    /// From now on [`Action::Tell`] comes too.
+    pub fn tell(&mut self) {
+        self.is_heard = true;
+    }
+
+    /// The largest frame to take from the peer, in bytes, without its size.
+    pub fn max_frame_size(&self) -> usize {
+        let limit = self.config.max_frame_size;
         match self.state {
             State::Negotiating | State::Authenticating => limit.min(MAX_OPENING_FRAME_SIZE),
             _ => limit,
@@ -202,6 +240,11 @@ impl Connection {
         self.state == State::Closed
     }
 
+    /// Why it has ended, as requests that were not sent are told; [`RequestError::Closed`] while it has not.
+    pub fn ended(&self) -> &RequestError {
+        &self.ended
+    }
+
     /// Requests that wait or are under way.
     pub fn len(&self) -> usize {
         self.waiting.len() + self.under_way.len()
@@ -213,38 +256,46 @@ impl Connection {
     }
 
     /// Takes a request. It is written as soon as the broker takes it, and completes exactly once.
-    pub fn submit(&mut self, outgoing: Outgoing) {
+    pub fn submit(&mut self, now: Instant, outgoing: Outgoing) {
+        self.last_used = now;
         match self.state {
-            State::Negotiating | State::Authenticating | State::Reauthenticating => {
-                self.waiting.push_back(outgoing);
-            }
-            State::Ready => self.write(outgoing),
+            State::Ready => self.write(now, outgoing),
             State::Closed => self.fail(outgoing.token, self.ended.clone()),
+            State::Negotiating | State::Authenticating | State::Throttled | State::Reauthenticating => {
+                self.waiting.push(outgoing);
+                self.tell_waiting();
+            }
         }
     }
 
     /// A frame came, without its size.
     pub fn on_frame(&mut self, now: Instant, frame: &Bytes) {
-        let Some(request) = self.under_way.pop_front() else {
-            return self.close_as_not_kafka("an answer to nothing came");
+        let Some(request) = self.under_way.first() else {
+            return self.close(not_kafka("an answer to nothing came"));
         };
-        match self.read_answer(&request, frame) {
-            Ok(body) => match request.token {
-                Some(token) => {
-                    let answer = Answer { version: request.version, body };
-                    self.actions.push_back(Action::Complete(token, Ok(answer)));
-                }
-                None => self.on_own_answer(now, &request, &body),
-            },
-            Err(reason) => {
-                self.under_way.push_front(request);
-                self.close(reason);
+        let body = match self.read_answer(request, frame) {
+            Ok(body) => body,
+            Err(reason) => return self.close(reason),
+        };
+        let Some(request) = self.under_way.pop() else { return };
+        if self.is_heard {
+            let told = Told::Answered { request: request.told(), at: now, size: frame.len() };
+            self.actions.push_back(Action::Tell(told));
+        }
+        match request.token {
+            Some(token) => {
+                (self.last_used, self.has_answered) = (now, true);
+                self.heed_throttle(now, &request, &body);
+                let answer = Answer { version: request.version, body };
+                self.actions.push_back(Action::Complete(token, Ok(answer)));
             }
+            None => self.on_own_answer(now, &request, &body),
         }
     }
 
     /// The mechanism that [`Action::Authenticate`] asks for, or why there is none.
     pub fn authenticate(&mut self, mechanism: Result<Arc<dyn Mechanism>, SaslError>, login: Login<'_>) {
+        let now = login.now.instant;
         if self.state == State::Closed || !self.authentication.is_choosing() {
             return;
         }
@@ -253,7 +304,7 @@ impl Connection {
                 let mut request = SaslHandshakeRequest::default();
                 request.mechanism = mechanism;
                 // In version 0 the mechanism's messages would come in no requests.
-                self.write_own(&request, VersionRange::new(1, 1));
+                self.write_own(now, &request, VersionRange::new(1, 1));
             }
             Err(error) => self.close(RequestError::Connect(error)),
         }
@@ -273,42 +324,45 @@ impl Connection {
                 let cut_off = || ConnectError::new(ConnectErrorKind::Unreachable, text);
                 self.authentication.refusal().unwrap_or_else(cut_off)
             }
-            State::Ready | State::Closed => return self.close(reason),
+            // What a broker does that wants to know first who is there: it says its versions to anybody.
+            State::Ready if !self.has_answered && self.is_plain() && !self.under_way.is_empty() => {
+                let reason = format!("{text} at the first request (does this port require sasl?)");
+                return self.close(RequestError::Disconnected { sent: true, reason });
+            }
+            State::Ready | State::Throttled | State::Closed => return self.close(reason),
         };
         self.close(RequestError::Connect(error));
     }
 
-    /// Ends requests whose time is over, and begins an authentication that is due. An answer that is overdue blocks all
-    /// behind it, so the connection goes too.
+    /// Ends requests whose time is over, and does what is due. An answer that is overdue blocks all behind it, so the
+    /// connection goes too; so does one that nobody uses.
     pub fn handle_timeout(&mut self, now: Instant) {
         let overdue = |deadline: Instant| deadline <= now;
-        if let Some(request) = self.under_way.iter().find(|request| overdue(request.deadline)) {
-            let reason = match request.token {
-                Some(_) => RequestError::Timeout,
-                None => timed_out(format!("the broker did not answer {} in time", request.api)),
-            };
-            return self.close(reason);
+        if self.under_way.is_overdue(now) {
+            return self.on_no_answer(now);
         }
         if self.authentication_due.is_some_and(overdue) {
             match self.state {
-                State::Ready => self.begin_authentication(now, State::Reauthenticating),
+                State::Ready | State::Throttled => self.begin_authentication(now, State::Reauthenticating),
                 _ => return self.close(timed_out("the authentication was not done in time")),
             }
         }
-        for outgoing in std::mem::take(&mut self.waiting) {
-            if overdue(outgoing.deadline) {
-                self.fail(outgoing.token, timed_out("the connection was not ready in time"));
-            } else {
-                self.waiting.push_back(outgoing);
-            }
+        if self.state == State::Throttled && overdue(self.throttled_until) {
+            self.go(State::Ready);
+            self.write_waiting(now);
         }
+        if self.idle_at().is_some_and(overdue) {
+            return self.close(RequestError::Disconnected { sent: false, reason: "it was idle".to_owned() });
+        }
+        self.fail_overdue(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub fn next_timeout(&self) -> Option<Instant> {
-        let under_way = self.under_way.iter().map(|request| request.deadline);
-        let requests = under_way.chain(self.waiting.iter().map(|outgoing| outgoing.deadline)).min();
-        earliest(requests, self.authentication_due)
+        let throttle = (self.state == State::Throttled).then_some(self.throttled_until);
+        [self.under_way.next_deadline(), self.waiting.next_deadline(), throttle, self.idle_at()]
+            .into_iter()
+            .fold(self.authentication_due, earliest)
     }
 
     /// What is to be done next.
@@ -316,157 +370,134 @@ impl Connection {
         self.actions.pop_front()
     }
 
-    fn ask_for_versions(&mut self, now: Instant, version: i16) {
-        let mut request = ApiVersionsRequest::default();
-        if version >= 3 {
-            request.client_software_name = self.config.client_software_name.clone();
-            request.client_software_version = self.config.client_software_version.clone();
+    fn become_ready(&mut self, now: Instant) {
+        if now < self.throttled_until {
+            return self.go(State::Throttled);
         }
-        let deadline = now + self.config.negotiation_timeout;
-        self.write_own_in(&request, version, deadline);
-    }
-
-    /// One of our own requests, while the authentication is under way: that has one deadline for all of them.
-    fn write_own<R: Request>(&mut self, request: &R, ours: VersionRange) {
-        match self.versions.negotiate(R::API_KEY, ours) {
-            Ok(version) => {
-                let deadline = self.authentication_due.unwrap_or_default();
-                self.write_own_in(request, version, deadline);
-            }
-            Err(error) => {
-                let text = format!("the broker cannot authenticate: {error}");
-                self.close(connect_error(ConnectErrorKind::MechanismNotEnabled, text));
-            }
+        if self.state != State::Reauthenticating {
+            self.last_used = now;
+            self.actions.push_back(Action::Ready);
         }
-    }
-
-    fn write_own_in<R: Request>(&mut self, request: &R, version: i16, deadline: Instant) {
-        let correlation_id = self.take_correlation_id();
-        let mut frame = FrameBuf::new();
-        match encode_request(&mut frame, request, version, correlation_id, Some(&self.config.client_id)) {
-            Ok(()) => self.actions.push_back(Action::Write(frame)),
-            Err(error) => return self.close(RequestError::Encode(error)),
-        }
-        let (token, api) = (None, R::API_KEY);
-        self.under_way.push_back(UnderWay { correlation_id, token, api, version, deadline });
-    }
-
-    fn on_own_answer(&mut self, now: Instant, request: &UnderWay, body: &Bytes) {
-        let version = request.version;
-        let result = match request.api {
-            ApiKey::API_VERSIONS => return self.on_api_versions(now, version, body),
-            ApiKey::SASL_HANDSHAKE => SaslHandshakeResponse::decode_prefix(body, version)
-                .map(|(response, _)| self.on_handshake(&response)),
-            _ => SaslAuthenticateResponse::decode_prefix(body, version)
-                .map(|(response, _)| self.on_authenticate(now, &response)),
-        };
-        if let Err(error) = result {
-            let text = format!("the answer to {} cannot be read: {error}", request.api);
-            self.close(connect_error(ConnectErrorKind::NotKafka, text));
-        }
-    }
-
-    fn on_handshake(&mut self, response: &SaslHandshakeResponse) {
-        match self.authentication.on_handshake(response) {
-            Ok(message) => self.write_authenticate(message),
-            Err(error) => self.close(RequestError::Connect(error)),
-        }
-    }
-
-    fn on_authenticate(&mut self, now: Instant, response: &SaslAuthenticateResponse) {
-        match self.authentication.on_authenticate(response) {
-            Ok(Progress::Send(message)) => self.write_authenticate(message),
-            Ok(Progress::Done { session }) => {
-                let spread = self.jitter.factor(0.5) - 0.5;
-                self.authentication_due = session.map(|session| now + login::renewed_after(session, spread));
-                self.become_ready();
-            }
-            Err(error) => self.close(RequestError::Connect(error)),
-        }
-    }
-
-    fn write_authenticate(&mut self, message: Bytes) {
-        let mut request = SaslAuthenticateRequest::default();
-        request.auth_bytes = message;
-        self.write_own(&request, SaslAuthenticateRequest::VERSIONS);
-    }
-
-    fn begin_authentication(&mut self, now: Instant, state: State) {
-        let timeout = self.config.authentication_timeout.unwrap_or_default();
-        self.authentication_due = Some(now + timeout);
-        self.authentication.begin();
-        self.go(state);
-        self.actions.push_back(Action::Authenticate);
-    }
-
-    fn become_ready(&mut self) {
         self.go(State::Ready);
-        self.actions.push_back(Action::Ready);
-        for outgoing in std::mem::take(&mut self.waiting) {
-            self.write(outgoing);
+        self.write_waiting(now);
+    }
+
+    fn write_waiting(&mut self, now: Instant) {
+        if !self.waiting.is_empty() {
+            for outgoing in self.waiting.take_all() {
+                self.write(now, outgoing);
+            }
+            self.tell_waiting();
         }
     }
 
-    fn on_api_versions(&mut self, now: Instant, version: i16, body: &Bytes) {
-        // A broker that does not know our version of ApiVersions answers in version 0 (KIP-511).
-        let refused = body.first_chunk().is_some_and(|code| {
-            version > 0 && ErrorCode(i16::from_be_bytes(*code)) == ErrorCode::UNSUPPORTED_VERSION
-        });
-        let body_version = if refused { 0 } else { version };
-        let response = match ApiVersionsResponse::decode_prefix(body, body_version) {
-            Ok((response, _)) => response,
-            Err(error) => return self.close_as_not_kafka(&format!("ApiVersions cannot be read: {error}")),
+    /// An answer says for how long the broker throttles.
+    fn heed_throttle(&mut self, now: Instant, request: &UnderWay, body: &Bytes) {
+        let time = request.api.throttle_time_ms_in(request.version, body).unwrap_or(0);
+        let Some(time) = u64::try_from(time).ok().filter(|ms| *ms > 0).map(Duration::from_millis) else {
+            return;
         };
-        let versions = ApiVersions::from_response(&response);
-        if refused {
-            // Those that say nothing speak the first version alone.
-            let theirs = versions.range(ApiKey::API_VERSIONS).unwrap_or(VersionRange::new(0, 0));
-            let ours = ApiVersionsRequest::VERSIONS;
-            let common = theirs.intersect(ours);
-            if common.is_empty() {
-                let (api, theirs) = (ApiKey::API_VERSIONS, Some(theirs));
-                return self.close(RequestError::UnsupportedVersion { api, ours, theirs });
-            }
-            if common.max >= version {
-                return self.close_as_not_kafka("ApiVersions was refused in a version that it offers");
-            }
-            self.go(State::Negotiating);
-            return self.ask_for_versions(now, common.max);
+        self.throttled_until = self.throttled_until.max(now + time);
+        if self.state == State::Ready {
+            self.go(State::Throttled);
         }
-        if let Err(code) = ErrorCode(response.error_code).into_result() {
-            return self.close_as_not_kafka(&format!("ApiVersions was refused: {code}"));
-        }
-        self.versions = versions;
-        match self.config.authentication_timeout {
-            Some(_) => self.begin_authentication(now, State::Authenticating),
-            None => self.become_ready(),
+        if self.is_heard {
+            self.actions.push_back(Action::Tell(Told::Throttled { api: request.api, time }));
         }
     }
 
-    fn write(&mut self, outgoing: Outgoing) {
+    /// When it is to be closed because nobody uses it.
+    fn idle_at(&self) -> Option<Instant> {
+        let max_idle = self.config.max_idle?;
+        (self.state == State::Ready && self.is_empty()).then(|| self.last_used + max_idle)
+    }
+
+    /// A request under way has no answer in time.
+    fn on_no_answer(&mut self, now: Instant) {
+        let Some(request) = self.under_way.find_overdue(now) else { return };
+        let reason = match request.token {
+            Some(_) => RequestError::Timeout,
+            None => timed_out(format!("the broker did not answer {} in time", request.api)),
+        };
+        if self.is_heard {
+            self.actions.push_back(Action::Tell(Told::TimedOut(request.told())));
+        }
+        self.close(reason);
+    }
+
+    /// Ends requests that wait and whose time is over.
+    fn fail_overdue(&mut self, now: Instant) {
+        let overdue = self.waiting.take_overdue(now);
+        if overdue.is_empty() {
+            return;
+        }
+        let reason = match self.state {
+            State::Throttled => RequestError::NotSent { reason: "the broker throttles this client" },
+            _ => timed_out("the connection was not ready in time"),
+        };
+        for outgoing in overdue {
+            self.fail(outgoing.token, reason.clone());
+        }
+        self.tell_waiting();
+    }
+
+    fn tell_waiting(&mut self) {
+        if self.is_heard {
+            self.actions.push_back(Action::Tell(Told::Waiting(self.waiting.len())));
+        }
+    }
+
+    /// Whether brokers are not told who this is.
+    fn is_plain(&self) -> bool {
+        self.config.authentication_timeout.is_none()
+    }
+
+    fn write(&mut self, now: Instant, outgoing: Outgoing) {
         let token = outgoing.token;
-        let version = match self.versions.negotiate(outgoing.request.api_key(), outgoing.versions) {
+        let api = outgoing.request.api_key();
+        let version = match self.versions.negotiate(api, outgoing.versions) {
             Ok(version) => version,
             Err(error) => return self.fail(token, error),
         };
-        let correlation_id = self.take_correlation_id();
-        let mut frame = FrameBuf::new();
-        match outgoing.request.encode(version, correlation_id, &self.config.client_id, &mut frame) {
-            Ok(()) => self.actions.push_back(Action::Write(frame)),
+        let request = &outgoing.request;
+        let encode = |id, client_id: &Str, out: &mut FrameBuf| request.encode(version, id, client_id, out);
+        let correlation_id = match self.put(encode) {
+            Ok(correlation_id) => correlation_id,
             Err(error) => return self.fail(token, RequestError::Encode(error)),
-        }
-        if outgoing.expects_answer {
-            self.under_way.push_back(UnderWay {
-                correlation_id,
-                token: Some(token),
-                api: outgoing.request.api_key(),
-                version,
-                deadline: outgoing.deadline,
-            });
-        } else {
+        };
+        if !outgoing.expects_answer {
             let answer = Answer { version, body: Bytes::new() };
-            self.actions.push_back(Action::Complete(token, Ok(answer)));
+            return self.actions.push_back(Action::Complete(token, Ok(answer)));
         }
+        let Outgoing { deadline, role, created, .. } = outgoing;
+        let token = Some(token);
+        self.under_way.push(UnderWay {
+            correlation_id,
+            token,
+            api,
+            version,
+            deadline,
+            role,
+            created,
+            sent: now,
+        });
+    }
+
+    /// Writes a frame, behind those that nobody has taken yet: what is sent at a time shares its memory and its way
+    /// into the kernel. Returns the frame's correlation id.
+    fn put(
+        &mut self,
+        encode: impl FnOnce(i32, &Str, &mut FrameBuf) -> Result<(), EncodeError>,
+    ) -> Result<i32, EncodeError> {
+        let id = self.next_correlation_id;
+        if !matches!(self.actions.back(), Some(Action::Write(_))) {
+            self.actions.push_back(Action::Write(FrameBuf::with_capacity(SMALL_FRAME_SIZE)));
+        }
+        if let Some(Action::Write(frames)) = self.actions.back_mut() {
+            encode(id, &self.config.client_id, frames)?;
+        }
+        self.next_correlation_id = id.wrapping_add(1) & i32::MAX;
+        Ok(id)
     }
 
     fn read_answer(&self, request: &UnderWay, frame: &Bytes) -> Result<Bytes, RequestError> {
@@ -486,10 +517,6 @@ impl Connection {
         Ok(body)
     }
 
-    fn close_as_not_kafka(&mut self, reason: &str) {
-        self.close(not_kafka(reason));
-    }
-
     /// Ends every request: those under way for `reason`, the others as unsent.
     fn close(&mut self, reason: RequestError) {
         if self.state == State::Closed {
@@ -498,31 +525,13 @@ impl Connection {
         let was_opening = matches!(self.state, State::Negotiating | State::Authenticating);
         self.go(State::Closed);
         self.authentication_due = None;
-        let (of_sent, of_unsent) = match reason {
-            RequestError::Connect(error) => {
-                let reason = error.to_string();
-                (RequestError::Disconnected { sent: true, reason }, RequestError::Connect(error))
-            }
-            reason @ RequestError::UnsupportedVersion { .. } => (reason.clone(), reason),
-            not_kafka @ RequestError::NotKafka { .. } if was_opening => {
-                let of_unsent = connect_error(ConnectErrorKind::NotKafka, not_kafka.to_string());
-                (not_kafka, of_unsent)
-            }
-            RequestError::Disconnected { reason, .. } => {
-                let of_unsent = RequestError::Disconnected { sent: false, reason: reason.clone() };
-                (RequestError::Disconnected { sent: true, reason }, of_unsent)
-            }
-            reason => {
-                let of_unsent = RequestError::Disconnected { sent: false, reason: reason.to_string() };
-                (reason, of_unsent)
-            }
-        };
-        for request in std::mem::take(&mut self.under_way) {
+        let Ending { of_sent, of_unsent } = Ending::new(reason, was_opening);
+        for request in self.under_way.take_all() {
             if let Some(token) = request.token {
                 self.fail(token, of_sent.clone());
             }
         }
-        for outgoing in std::mem::take(&mut self.waiting) {
+        for outgoing in self.waiting.take_all() {
             self.fail(outgoing.token, of_unsent.clone());
         }
         self.ended = of_unsent;
@@ -536,35 +545,6 @@ impl Connection {
     fn fail(&mut self, token: Token, error: RequestError) {
         self.actions.push_back(Action::Complete(token, Err(error)));
     }
-
-    fn take_correlation_id(&mut self) -> i32 {
-        let id = self.next_correlation_id;
-        self.next_correlation_id = id.wrapping_add(1) & i32::MAX;
-        id
-    }
-}
-
-/// The peer breaks the protocol so early or so badly that it probably speaks another.
-fn not_kafka(reason: impl Into<String>) -> RequestError {
-    RequestError::NotKafka { reason: reason.into() }
-}
-
-fn connect_error(kind: ConnectErrorKind, text: impl Into<String>) -> RequestError {
-    RequestError::Connect(ConnectError::new(kind, text))
-}
-
-fn timed_out(text: impl Into<String>) -> RequestError {
-    connect_error(ConnectErrorKind::TimedOut, text)
-}
-
-/// What bytes say that are no frames. `start` is where the peer's next frame should begin.
-pub fn not_frames(start: &[u8], error: impl fmt::Display) -> RequestError {
-    // A TLS record: an alert (21) or a handshake (22) of any version of TLS.
-    if let [21 | 22, 3, ..] = start {
-        let text = "the peer answers in tls, use SSL or SASL_SSL with this port";
-        return connect_error(ConnectErrorKind::TlsRequired, text);
-    }
-    not_kafka(error.to_string())
 }
 
 /// The versions of a request that this client may use.

@@ -25,7 +25,7 @@ mod counters {
     use super::{ApiKey, ErrorCode};
     #[cfg(feature = "sasl")]
     use crate::sasl;
-    use crate::{connection, consumer, groups, metadata, producer};
+    use crate::{connection, consumer, groups, metadata, producer, reconnect};
 
     /// The most states that a machine has.
     const MAX_STATES: usize = 16;
@@ -185,7 +185,9 @@ mod counters {
         [
             connection::EDGES.edges(),
             connection::LOGIN_EDGES.edges(),
+            reconnect::EDGES.edges(),
             metadata::EDGES.edges(),
+            metadata::RECOVERY_EDGES.edges(),
             producer::identity_edges(),
             producer::batch_edges(),
             consumer::position_edges(),

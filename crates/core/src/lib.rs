@@ -10,12 +10,14 @@
 //! | module | what it decides |
 //! |---|---|
 //! | [`connection`] | one connection: versions, the order of requests, which answer belongs to which |
+//! | [`reconnect`] | when a broker that could not be reached is tried again |
 //! | [`metadata`] | what is known of the cluster, and when to ask again |
 //! | [`producer`] | which records share a batch, when it goes out, what became of it |
 //! | [`consumer`] | positions, fetches, resets, and what may be committed |
 //! | [`groups`] | membership of a group, and its offsets |
 //! | [`assignors`] | which member of a classic group reads what |
 //! | [`sasl`] | what is said to prove who the client is |
+//! | [`events`] | what listeners are told |
 //! | [`request`], [`time`], [`random`], [`backoff`] | what the machines share with their drivers |
 //!
 //! A machine at work, with made-up time:
@@ -55,10 +57,12 @@ mod coverage;
 #[cfg(feature = "__coverage")]
 #[doc(hidden)]
 pub mod coverage;
+pub mod events;
 pub mod groups;
 pub mod metadata;
 pub mod producer;
 pub mod random;
+pub mod reconnect;
 pub mod request;
 mod retry;
 pub mod sasl;

@@ -10,14 +10,18 @@
 //! | Asking | no answer | Due, after a backoff | the error |
 //! | Asking | no answer, and another attempt would fare no better | Idle | the error |
 //!
-//! Not here: whom to ask (the driver's pool knows who is reachable), and waiting for a topic.
+//! Whom to ask is decided in `metadata/recovery.rs`.
+//!
+//! Not here: who is connected (the driver's pool knows), and waiting for a topic.
 
+mod recovery;
 mod snapshot;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use ottla_protocol::types::TopicName;
 
@@ -28,6 +32,9 @@ use crate::request::RequestError;
 use crate::state_table::StateTable;
 use crate::time::Instant;
 
+#[cfg(feature = "__coverage")]
+pub(crate) use recovery::EDGES as RECOVERY_EDGES;
+pub use recovery::{MetadataRecovery, Recovery, Whom};
 pub use snapshot::{Broker, ClusterSnapshot, Partition, Topic};
 
 /// When metadata is refreshed.
@@ -180,7 +187,7 @@ impl Metadata {
     /// snapshot's memory.
     ///
     /// # Errors
-    /// What was answered is no Metadata response; that counts as a failure.
+    /// What was answered is no Metadata response, or refuses all of it; that counts as a failure.
     pub fn on_answer(&mut self, now: Instant, answer: &Answer) -> Result<(), RequestError> {
         match self.snapshot.updated(&answer.body, answer.version) {
             Ok(snapshot) => {
@@ -188,7 +195,6 @@ impl Metadata {
                 Ok(())
             }
             Err(error) => {
-                let error = RequestError::Decode(error);
                 self.on_failure(now, &error);
                 Err(error)
             }
@@ -213,6 +219,10 @@ impl Metadata {
     /// The request has no answer. What another attempt would not mend is tried again only once somebody asks for
     /// something, or the snapshot grows too old.
     pub fn on_failure(&mut self, now: Instant, error: &RequestError) {
+        if *error == RequestError::Refused(ErrorCode::REBOOTSTRAP_REQUIRED) {
+            // Others will be asked, who need no rest.
+            return self.go(State::Due(now));
+        }
         let is_hopeless = matches!(error, RequestError::Connect(error) if !error.is_retriable());
         if is_hopeless && !self.again {
             let delay = self.config.backoff.delay(self.attempts, &mut self.jitter);
@@ -274,7 +284,6 @@ pub fn partition_counts<'a>(
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use ottla_protocol::error_code::ErrorCode;
     use ottla_protocol::message::Message;
     use ottla_protocol::messages::metadata_response::{
         MetadataResponse, MetadataResponsePartition, MetadataResponseTopic,
@@ -323,6 +332,19 @@ mod tests {
         assert!(matches!(metadata.on_answer(at(0), &cut), Err(RequestError::Decode(_))));
         assert_eq!(metadata.attempts(), 1);
         assert!(metadata.next_timeout() > Some(at(0)));
+    }
+
+    #[test]
+    fn a_refusal_of_the_whole_request_leaves_the_picture_and_asks_at_once() {
+        let mut metadata = metadata();
+        metadata.poll_request(at(0));
+        let mut refusal = MetadataResponse::default();
+        refusal.error_code = ErrorCode::REBOOTSTRAP_REQUIRED.0;
+        let body = refusal.to_bytes(13).expect("it can be written");
+        let error = metadata.on_answer(at(7), &Answer { version: 13, body }).expect_err("refused");
+        assert_eq!(error, RequestError::Refused(ErrorCode::REBOOTSTRAP_REQUIRED));
+        assert!(error.is_retriable() && !error.is_perhaps_applied());
+        assert_eq!(metadata.next_timeout(), Some(at(7)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 
 use ottla_protocol::api::ApiKey;
 use ottla_protocol::error::{DecodeError, EncodeError};
+use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::message::VersionRange;
 
 use crate::connection::ConnectError;
@@ -25,6 +26,11 @@ pub enum RequestError {
         /// What the operating system or the peer said.
         reason: String,
     },
+    /// It was never sent, because it would have had to wait too long.
+    NotSent {
+        /// For what.
+        reason: &'static str,
+    },
     /// The peer does not keep to the protocol: probably no Kafka broker listens there.
     NotKafka {
         /// What it did.
@@ -45,6 +51,8 @@ pub enum RequestError {
     Encode(EncodeError),
     /// The answer is not what it should be.
     Decode(DecodeError),
+    /// The broker refuses the whole request, by a code that stands for all of it.
+    Refused(ErrorCode),
     /// No such broker is known.
     UnknownNode,
     /// The client was closed.
@@ -64,7 +72,9 @@ impl RequestError {
     pub fn is_retriable(&self) -> bool {
         match self {
             Self::Connect(error) => error.is_retriable(),
-            Self::Disconnected { .. } | Self::Timeout | Self::UnknownNode => true,
+            // By another broker.
+            Self::Refused(code) => code.is_retriable() || *code == ErrorCode::REBOOTSTRAP_REQUIRED,
+            Self::Disconnected { .. } | Self::NotSent { .. } | Self::Timeout | Self::UnknownNode => true,
             _ => false,
         }
     }
@@ -79,6 +89,7 @@ impl fmt::Display for RequestError {
                     if *sent { "while a request was under way" } else { "before the request was sent" };
                 write!(f, "disconnected {when}: {reason}")
             }
+            Self::NotSent { reason } => write!(f, "not sent in time: {reason}"),
             Self::NotKafka { reason } => write!(f, "the peer does not speak kafka: {reason}"),
             Self::Timeout => f.write_str("no answer in time"),
             Self::UnsupportedVersion { api, ours, theirs: Some(theirs) } => {
@@ -89,6 +100,7 @@ impl fmt::Display for RequestError {
             }
             Self::Encode(_) => f.write_str("the request cannot be written"),
             Self::Decode(_) => f.write_str("the answer cannot be read"),
+            Self::Refused(code) => write!(f, "the broker refuses the request: {code}"),
             Self::UnknownNode => f.write_str("no such broker is known"),
             Self::Closed => f.write_str("the client is closed"),
         }

@@ -1,5 +1,7 @@
 //! API keys, and what the specs say about each API.
 
+mod skip;
+
 use std::fmt;
 
 use crate::message::VersionRange;
@@ -25,6 +27,16 @@ pub struct Api {
     pub latest_version_unstable: bool,
     /// Who answers it.
     pub listeners: Listeners,
+    pub(crate) throttle: Throttle,
+}
+
+/// Where a response says for how long the broker throttles, if it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Throttle {
+    /// The first version that says it.
+    since: i16,
+    /// Behind so many bytes of the body; `None` where it must be searched for.
+    offset: Option<u8>,
 }
 
 /// On which listeners an API is served.
@@ -37,6 +49,18 @@ pub struct Listeners {
     pub controller: bool,
 }
 
+impl Throttle {
+    pub(crate) const NONE: Self = Self::at(i16::MAX, 0);
+
+    pub(crate) const fn at(since: i16, offset: u8) -> Self {
+        Self { since, offset: Some(offset) }
+    }
+
+    pub(crate) const fn behind(since: i16) -> Self {
+        Self { since, offset: None }
+    }
+}
+
 impl Api {
     pub(crate) const fn new(
         key: i16,
@@ -45,8 +69,9 @@ impl Api {
         flexible_from: i16,
         latest_version_unstable: bool,
         listeners: Listeners,
+        throttle: Throttle,
     ) -> Self {
-        Self { key: ApiKey(key), name, versions, flexible_from, latest_version_unstable, listeners }
+        Self { key: ApiKey(key), name, versions, flexible_from, latest_version_unstable, listeners, throttle }
     }
 
     /// The version of the request header that goes before a request of `version`.
@@ -72,6 +97,24 @@ impl ApiKey {
     pub fn api(self) -> Option<&'static Api> {
         let at = APIS.binary_search_by_key(&self, |api| api.key).ok()?;
         Some(&APIS[at])
+    }
+
+    /// For how long the broker throttles this client, in milliseconds, as the body of a response says it; without
+    /// decoding more than that. Brokers since 2.0 answer at once and then do not read for so long (KIP-219).
+    ///
+    /// `None` where the response does not say it or is cut short; and for the APIs of delegation tokens and for
+    /// ApiVersions, whose responses say it behind all else.
+    pub fn throttle_time_ms_in(self, version: i16, body: &[u8]) -> Option<i32> {
+        let Throttle { since, offset } = self.api()?.throttle;
+        if version < since {
+            return None;
+        }
+        let rest = match offset {
+            Some(offset) => body.get(usize::from(offset)..)?,
+            None if self == Self::PRODUCE => skip::produced_topics(version, body)?,
+            None => return None,
+        };
+        rest.first_chunk().map(|ms| i32::from_be_bytes(*ms))
     }
 }
 

@@ -110,14 +110,20 @@ impl FrameBuf {
     /// a header as it came and a message of any API.
     ///
     /// # Errors
-    /// Those of `content`; the buffer then holds a broken frame and must be cleared.
+    /// Those of `content`; the buffer is then as it was before.
     pub fn put_frame(
         &mut self,
         content: impl FnOnce(&mut Self) -> Result<(), EncodeError>,
     ) -> Result<(), EncodeError> {
         let (start, before) = (self.bytes.len(), self.total_len());
+        let (shared, shared_len) = (self.shared.len(), self.shared_len);
         self.put(&[0; 4]);
-        content(self)?;
+        if let Err(error) = content(self) {
+            self.bytes.truncate(start);
+            self.shared.truncate(shared);
+            self.shared_len = shared_len;
+            return Err(error);
+        }
         let size = (self.total_len() - before - 4) as u32;
         self.bytes[start..start + 4].copy_from_slice(&size.to_be_bytes());
         Ok(())
@@ -157,7 +163,7 @@ impl FrameBuf {
 /// Appends a request with its header and size.
 ///
 /// # Errors
-/// As [`Message::encode`]; the buffer then holds a broken frame and must be cleared.
+/// As [`Message::encode`]; the buffer is then as it was before.
 pub fn encode_request<R: Request>(
     out: &mut FrameBuf,
     request: &R,
@@ -182,7 +188,7 @@ pub fn encode_request<R: Request>(
 /// Appends a response with its header and size.
 ///
 /// # Errors
-/// As [`Message::encode`]; the buffer then holds a broken frame and must be cleared.
+/// As [`Message::encode`]; the buffer is then as it was before.
 pub fn encode_response<R: Response>(
     out: &mut FrameBuf,
     response: &R,
@@ -247,6 +253,7 @@ pub fn split_frame(buffer: &mut BytesMut, max_size: usize) -> Result<Option<Byte
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::EncodeErrorKind;
 
     #[test]
     fn a_token_is_a_frame_without_a_header() {
@@ -272,6 +279,25 @@ mod tests {
         assert_eq!(pieces[1].as_ptr(), batch.as_ptr());
         assert_eq!(pieces.concat(), expected);
         assert_eq!(out.into_bytes(), expected);
+    }
+
+    #[test]
+    fn a_frame_that_cannot_be_written_leaves_those_before_it_as_they_were() {
+        let batch = Bytes::from(vec![7; SHARE_FROM]);
+        let mut out = FrameBuf::new();
+        let put = |out: &mut FrameBuf| {
+            out.put_shared(&batch);
+            Ok(())
+        };
+        out.put_frame(put).expect("it can be written");
+        let before = out.clone().into_bytes();
+        let refused = out.put_frame(|out| {
+            out.put(b"half");
+            out.put_shared(&batch);
+            Err(EncodeError::new(EncodeErrorKind::TooLong(9), 0, String::new()))
+        });
+        assert!(refused.is_err());
+        assert_eq!((out.total_len(), out.into_bytes()), (before.len(), before));
     }
 
     #[test]

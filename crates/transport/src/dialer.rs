@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ottla_core::connection::ConnectionConfig;
+use ottla_core::events::Events;
 use ottla_core::random::Jitter;
+use ottla_core::reconnect::Attempt;
 
 use crate::clock::Clock;
 use crate::connection::Connection;
@@ -21,14 +22,16 @@ pub struct Dialer {
     pub connector: Arc<dyn Connector>,
     /// The credentials for brokers that authenticate, with the timeout that is in `connection`. Default: none.
     pub credentials: Option<Arc<dyn CredentialsProvider>>,
-    /// How long making a stream may take. Default: 10 s.
-    pub connection_timeout: Duration,
     /// What each connection says about itself.
     pub connection: ConnectionConfig,
     /// The clock.
     pub clock: Clock,
     /// For authentication.
     pub entropy: EntropySource,
+    /// Who is told what happens on connections. Default: nobody.
+    pub events: Events,
+    /// How many requests a connection takes at a time, those under way included. Default: 1024.
+    pub max_requests: usize,
 }
 
 impl Dialer {
@@ -37,17 +40,18 @@ impl Dialer {
         Self {
             connector: Arc::new(TcpConnector::default()),
             credentials: None,
-            connection_timeout: Duration::from_secs(10),
             connection,
             clock,
             entropy: EntropySource::default(),
+            events: Events::default(),
+            max_requests: 1024,
         }
     }
 
-    /// Starts a task that, after `delay`, connects to `host` and `port` and then serves requests. Requests can be sent
-    /// at once; they wait. `jitter` spreads what connections must not all do at once.
-    pub fn open(&self, host: &str, port: u16, delay: Duration, jitter: Jitter) -> Connection {
-        Connection::open(self.clone(), host.to_owned(), port, delay, jitter)
+    /// Starts a task that makes this attempt to connect to `host` and `port` and then serves requests. Requests can be
+    /// sent at once; they wait. `jitter` spreads what connections must not all do at once.
+    pub fn open(&self, host: &str, port: u16, attempt: Attempt, jitter: Jitter) -> Connection {
+        Connection::open(self.clone(), host.to_owned(), port, attempt, jitter)
     }
 }
 

@@ -12,22 +12,16 @@
 //!
 //! use ottla_core::connection::ConnectionConfig;
 //! use ottla_core::random::Jitter;
+//! use ottla_core::reconnect::Attempt;
 //! use ottla_protocol::message::Message;
 //! use ottla_protocol::messages::metadata_request::MetadataRequest;
 //! use ottla_transport::{Clock, Dialer, SendOptions};
 //!
 //! # async fn example() {
 //! let timeout = Duration::from_secs(10);
-//! let config = ConnectionConfig {
-//!     client_id: "example".into(),
-//!     client_software_name: "example".into(),
-//!     client_software_version: "1".into(),
-//!     negotiation_timeout: timeout,
-//!     authentication_timeout: None,
-//! };
-//! let dialer = Dialer::new(config, Clock::system());
-//! let connection = dialer.open("localhost", 9092, Duration::ZERO, Jitter::seeded(1));
-//! let options = SendOptions { versions: MetadataRequest::VERSIONS, expects_answer: true, timeout };
+//! let dialer = Dialer::new(ConnectionConfig::new("example"), Clock::system());
+//! let connection = dialer.open("localhost", 9092, Attempt::now(timeout), Jitter::seeded(1));
+//! let options = SendOptions::new(MetadataRequest::VERSIONS, timeout);
 //! let (sender, receiver) = tokio::sync::oneshot::channel();
 //! let reply = Box::new(move |answer| _ = sender.send(answer));
 //! connection.send(Box::new(MetadataRequest::default()), options, reply);
@@ -45,10 +39,13 @@ mod entropy;
 mod gssapi;
 #[cfg(feature = "http-connect")]
 mod http_connect;
+mod input;
 #[cfg(feature = "oidc")]
 mod oidc;
 mod proxy;
+mod replies;
 mod socks5;
+mod task;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
@@ -57,7 +54,7 @@ mod tokens;
 mod write_queue;
 
 pub use clock::Clock;
-pub use connection::{Connection, Reply, SendOptions};
+pub use connection::{Connection, Reply, SendOptions, Slot};
 pub use connector::{Connecting, Connector, Stream};
 pub use credentials::{CredentialsProvider, FixedCredentials, Providing};
 pub use dialer::Dialer;

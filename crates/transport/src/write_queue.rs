@@ -12,16 +12,28 @@ use tokio::io::AsyncWrite;
 /// Pieces that one system call takes. Linux takes 1024; a few suffice to make calls rare.
 const MAX_PIECES: usize = 64;
 
+/// From so many bytes on it is full, so that a peer that does not read makes senders wait. Kernels take some megabytes
+/// by themselves.
+const FULL_BYTES: usize = 1 << 20;
+
 /// Bytes on their way out, in order.
 #[derive(Debug, Default)]
 pub(crate) struct WriteQueue {
     pieces: VecDeque<Bytes>,
+    /// In all pieces.
+    bytes: usize,
 }
 
 impl WriteQueue {
-    /// Appends a frame; its record batches are not copied.
-    pub(crate) fn push(&mut self, frame: FrameBuf) {
-        self.pieces.extend(frame.into_pieces());
+    /// Appends frames; their record batches are not copied.
+    pub(crate) fn push(&mut self, frames: FrameBuf) {
+        self.bytes += frames.total_len();
+        self.pieces.extend(frames.into_pieces());
+    }
+
+    /// Whether nothing should be added for now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes >= FULL_BYTES
     }
 
     /// Whether everything was written.
@@ -52,6 +64,7 @@ impl WriteQueue {
     }
 
     fn advance(&mut self, mut written: usize) {
+        self.bytes -= written.min(self.bytes);
         while let Some(piece) = self.pieces.front_mut() {
             if piece.len() > written {
                 return piece.advance(written);

@@ -10,6 +10,7 @@ mod acknowledged_is_not_written_over;
 mod by_hand;
 mod commits_do_not_go_back;
 mod committed_by_its_owner;
+mod committed_was_given_back;
 mod committed_was_handed_out;
 mod converges;
 mod failed_is_not_written;
@@ -18,13 +19,17 @@ mod handed_out_by_its_owner;
 mod handed_out_in_order;
 mod handed_out_is_stored;
 mod holdings;
+mod joins_with_empty_hands;
 mod leader_epochs_rise;
+mod lost_for_a_reason;
 mod memory_within_budget;
 mod one_owner;
 mod one_owner_in_a_generation;
 mod reading;
+mod rebalances_in_time;
 mod resolved_once;
 mod sequences_have_no_gap;
+mod told_in_turn;
 mod written_in_order;
 mod written_once;
 
@@ -56,6 +61,7 @@ pub const CHECKERS: &[Checker] = &[
     acknowledged_is_not_written_over::CHECKER,
     commits_do_not_go_back::CHECKER,
     committed_by_its_owner::CHECKER,
+    committed_was_given_back::CHECKER,
     committed_was_handed_out::CHECKER,
     converges::CHECKER,
     failed_is_not_written::CHECKER,
@@ -63,12 +69,16 @@ pub const CHECKERS: &[Checker] = &[
     handed_out_by_its_owner::CHECKER,
     handed_out_in_order::CHECKER,
     handed_out_is_stored::CHECKER,
+    joins_with_empty_hands::CHECKER,
     leader_epochs_rise::CHECKER,
+    lost_for_a_reason::CHECKER,
     memory_within_budget::CHECKER,
     one_owner::CHECKER,
     one_owner_in_a_generation::CHECKER,
+    rebalances_in_time::CHECKER,
     resolved_once::CHECKER,
     sequences_have_no_gap::CHECKER,
+    told_in_turn::CHECKER,
     written_in_order::CHECKER,
     written_once::CHECKER,
 ];

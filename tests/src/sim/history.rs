@@ -96,6 +96,13 @@ pub enum ClientEvent {
         /// The record.
         id: RecordId,
     },
+    /// The application is done with all that a consumer handed out to it.
+    GivenBack {
+        /// By whom it was handed out.
+        consumer: String,
+        /// Its group.
+        group: String,
+    },
     /// A consumer is gone, and with it what it had.
     ConsumerClosed {
         /// Who.
@@ -209,6 +216,8 @@ pub struct Outcome {
     pub logs: Vec<(Place, Vec<Stored>)>,
     /// Whether producers were idempotent: then nothing may be there twice, or out of order.
     pub idempotent: bool,
+    /// Whether nothing was to go wrong in it.
+    pub is_calm: bool,
     /// How long after the faults have stopped all must be resolved.
     pub convergence_limit: Duration,
     /// What it may have lost.

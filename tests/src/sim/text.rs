@@ -45,6 +45,9 @@ impl ClientEvent {
                 "event": "handedOut", "consumer": consumer, "group": group, "at": text(place),
                 "offset": offset, "id": id.0,
             }),
+            Self::GivenBack { consumer, group } => {
+                json!({"event": "givenBack", "consumer": consumer, "group": group})
+            }
             Self::ConsumerClosed { consumer, group } => {
                 json!({"event": "consumerClosed", "consumer": consumer, "group": group})
             }

@@ -296,6 +296,7 @@ impl<'a> World<'a> {
             history,
             logs,
             idempotent: self.plan.is_idempotent(),
+            is_calm: self.plan.faults() == 0,
             convergence_limit: CONVERGENCE_LIMIT,
             losses,
         };

@@ -7,6 +7,9 @@ use std::time::Duration;
 use ottla_client::{
     Client, Consumer, ConsumerError, GroupErrorKind, Message, RebalanceListener, Record, TopicPartition,
 };
+use ottla_protocol::api::ApiKey;
+use ottla_protocol::error_code::ErrorCode;
+use ottla_testbroker::journal::{JournalEntry, JournalEvent};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::world::{World, member, read, read_values, reads_nothing, soon, text, tp};
@@ -248,6 +251,152 @@ async fn a_listener_is_told_of_every_change() {
         format!("lost [{kept}]"),
     ];
     assert_eq!(told[..4], expected);
+}
+
+/// A member that is told of everything, with two partitions; and what it was told.
+async fn listening(world: &World, client: &Client) -> (Consumer, Arc<Mutex<Vec<String>>>) {
+    let told = Arc::default();
+    let listener = Told(Arc::clone(&told));
+    let reader = member(client).rebalance_listener(listener).build().expect("a consumer");
+    settle(&[&reader], 2).await;
+    send_to_all(&world.client().await, 2, "v").await;
+    read(&reader, 2).await;
+    assert_eq!(*told.lock().expect("no panic"), ["assigned [0, 1]"]);
+    (reader, told)
+}
+
+fn requests(world: &World, wanted: ApiKey) -> usize {
+    let is_it = |entry: &&JournalEntry| matches!(entry.event, JournalEvent::RequestReceived { api, .. } if api == wanted);
+    world.broker.with_cluster(|cluster, _| {
+        cluster.journal().map_or(0, |journal| journal.entries().iter().filter(is_it).count())
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_lost_its_membership_joins_again_only_after_its_application_was_told() {
+    let world = World::with(2, |broker| broker.cluster(|cluster| cluster.journal(true)));
+    let client = world.client().await;
+    let (reader, told) = listening(&world, &client).await;
+    let joins = requests(&world, ApiKey::JOIN_GROUP);
+    world
+        .broker
+        .faults()
+        .on(ApiKey::HEARTBEAT)
+        .times(1)
+        .error(ErrorCode::ILLEGAL_GENERATION)
+        .expect("a rule");
+    // The application works on what it has, and is in no hurry.
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(requests(&world, ApiKey::JOIN_GROUP), joins);
+    assert!(reader.assignment().is_empty());
+    let commit = reader.commit().await.expect_err("what it worked on may be another's");
+    assert!(matches!(commit, ConsumerError::Group(error) if error.kind() == GroupErrorKind::NotMember));
+    // What it did not commit is read again.
+    read(&reader, 2).await;
+    assert_eq!(requests(&world, ApiKey::JOIN_GROUP), joins + 1);
+    let expected = ["assigned [0, 1]", "lost [0, 1]", "assigned [0, 1]"];
+    assert_eq!(*told.lock().expect("no panic"), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_lost_while_it_is_committed_for_others_is_told_as_lost_alone() {
+    let world = World::new(2);
+    let client = world.client().await;
+    let (reader, told) = listening(&world, &client).await;
+    world
+        .broker
+        .faults()
+        .on(ApiKey::HEARTBEAT)
+        .times(1)
+        .error(ErrorCode::REBALANCE_IN_PROGRESS)
+        .expect("a rule");
+    world
+        .broker
+        .faults()
+        .on(ApiKey::OFFSET_COMMIT)
+        .times(1)
+        .error(ErrorCode::ILLEGAL_GENERATION)
+        .expect("a rule");
+    let again = async {
+        // Until the rebalance, there is nothing to read.
+        while told.lock().expect("no panic").len() < 3 {
+            _ = timeout(Duration::from_millis(50), reader.next_batch()).await;
+        }
+    };
+    sleep(Duration::from_secs(4)).await;
+    soon(again).await;
+    let expected = ["assigned [0, 1]", "lost [0, 1]", "assigned [0, 1]"];
+    assert_eq!(*told.lock().expect("no panic"), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_assignment_that_the_application_did_not_hear_of_is_not_told_to_be_lost() {
+    let world = World::new(2);
+    let client = world.client().await;
+    let told = Arc::default();
+    let listener = Told(Arc::clone(&told));
+    let reader = member(&client).rebalance_listener(listener).build().expect("a consumer");
+    // It joins by itself, and is expelled before anybody asks it for a batch.
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(reader.assignment().len(), 2);
+    world
+        .broker
+        .faults()
+        .on(ApiKey::HEARTBEAT)
+        .times(1)
+        .error(ErrorCode::ILLEGAL_GENERATION)
+        .expect("a rule");
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(reader.assignment().len(), 2, "nobody was to be waited for");
+    reads_nothing(&reader, Duration::from_secs(1)).await;
+    assert_eq!(*told.lock().expect("no panic"), ["assigned [0, 1]"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_is_told_before_the_consumer_is_closed() {
+    let world = World::new(2);
+    let client = world.client().await;
+    let (reader, told) = listening(&world, &client).await;
+    soon(reader.close()).await.expect("closed");
+    assert_eq!(*told.lock().expect("no panic"), ["assigned [0, 1]", "revoked [0, 1]"]);
+    // It was committed before.
+    let other = member(&client).build().expect("a consumer");
+    reads_nothing(&other, Duration::from_secs(10)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_is_told_of_a_loss_even_if_the_application_closes_instead_of_asking() {
+    let world = World::new(2);
+    let client = world.client().await;
+    let (reader, told) = listening(&world, &client).await;
+    world.broker.faults().on(ApiKey::HEARTBEAT).times(1).error(ErrorCode::UNKNOWN_MEMBER_ID).expect("a rule");
+    sleep(Duration::from_secs(5)).await;
+    _ = soon(reader.close()).await;
+    assert_eq!(*told.lock().expect("no panic"), ["assigned [0, 1]", "lost [0, 1]"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_is_told_when_the_consumer_is_dropped() {
+    let world = World::new(2);
+    let client = world.client().await;
+    let (reader, told) = listening(&world, &client).await;
+    drop(reader);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(*told.lock().expect("no panic"), ["assigned [0, 1]", "revoked [0, 1]"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_does_not_wait_for_a_request_for_a_batch_that_nobody_polls() {
+    let world = World::new(2);
+    let client = world.client().await;
+    let (reader, told) = listening(&world, &client).await;
+    let mut asking = Box::pin(reader.next_batch());
+    assert!(timeout(Duration::from_secs(1), &mut asking).await.is_err(), "there is nothing to read");
+    let before = Instant::now();
+    reader.close().await.expect("closed");
+    assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
+    assert_eq!(*told.lock().expect("no panic"), ["assigned [0, 1]", "revoked [0, 1]"]);
+    assert!(asking.await.expect("no error").is_none());
 }
 
 #[tokio::test(start_paused = true)]

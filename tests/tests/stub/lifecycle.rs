@@ -6,6 +6,7 @@ use std::time::Duration;
 use ottla_client::{ClientErrorKind, ConsumerError, Record, SendError};
 use ottla_core::connection::ConnectionConfig;
 use ottla_core::random::Jitter;
+use ottla_core::reconnect::Attempt;
 use ottla_core::request::RequestError;
 use ottla_protocol::message::Message;
 use ottla_protocol::messages::heartbeat_request::HeartbeatRequest;
@@ -217,19 +218,12 @@ async fn a_connection_on_which_the_broker_says_nothing_ends_though_a_request_on_
         std::future::pending::<()>().await;
         drop(stream);
     });
-    let config = ConnectionConfig {
-        client_id: "test".into(),
-        client_software_name: "ottla".into(),
-        client_software_version: "0".into(),
-        negotiation_timeout: Duration::from_secs(10),
-        authentication_timeout: None,
-    };
-    let mut dialer = Dialer::new(config, Clock::starting_at(0));
+    let mut dialer = Dialer::new(ConnectionConfig::new("test"), Clock::starting_at(0));
     dialer.connector = Arc::new(silent);
-    let connection = dialer.open("node", 9092, Duration::ZERO, Jitter::seeded(1));
+    let attempt = Attempt::now(Duration::from_secs(10));
+    let connection = dialer.open("node", 9092, attempt, Jitter::seeded(1));
     let (sender, ended) = tokio::sync::oneshot::channel();
-    let versions = HeartbeatRequest::VERSIONS;
-    let options = SendOptions { versions, expects_answer: true, timeout: Duration::from_secs(5) };
+    let options = SendOptions::new(HeartbeatRequest::VERSIONS, Duration::from_secs(5));
     let reply = Box::new(|result: Result<_, RequestError>| _ = sender.send(result.is_ok()));
     connection.send(Box::new(HeartbeatRequest::default()), options, reply);
     assert_eq!(soon(ended).await, Ok(false));

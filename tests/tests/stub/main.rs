@@ -2,6 +2,7 @@
 //! every run is the same.
 
 mod commit;
+mod connections;
 mod consume;
 mod faults;
 mod group;

@@ -52,7 +52,8 @@ impl Copy {
         write_if_other(&path, mutation.apply(&source)?.as_bytes())
     }
 
-    /// Builds what runs worlds. Of what mutations change, building takes longer than running: few worlds are run.
+    /// Builds what runs worlds. Of what mutations change, building takes longer than running: few worlds are run. Most
+    /// of a world's time is the cluster's, and few mutations change that.
     pub fn build(&self) -> Command {
         let mut command = workspace::cargo();
         command
@@ -61,10 +62,12 @@ impl Copy {
             .args(["--config", "profile.release.opt-level = 0"])
             .args(["--config", "profile.release.package.'*'.opt-level = 1"])
             .args(["--config", "profile.release.package.ottla-protocol.opt-level = 1"])
+            .args(["--config", "profile.release.package.ottla-testbroker.opt-level = 1"])
             .args(["--config", "profile.release.debug = false"])
             .args(["--config", "profile.release.incremental = true"])
             .env("CARGO_TARGET_DIR", self.folder.join("build"))
-            .env_remove("CARGO_MANIFEST_DIR")
+            // Whoever asked for builds that are not incremental did not mean these.
+            .env("CARGO_INCREMENTAL", "1")
             // What a mutation no longer uses is no concern.
             .env("RUSTFLAGS", "-Awarnings");
         command
@@ -73,17 +76,6 @@ impl Copy {
     /// Runs worlds with what was built last.
     pub fn judge(&self) -> Command {
         Command::new(self.built())
-    }
-
-    /// Keeps what was built last.
-    pub fn keep(&self) -> Result<()> {
-        let copied = fs::copy(self.built(), self.folder.join(BINARY)).map(drop);
-        copied.with_context(|| format!("cannot copy {}", self.built().display()))
-    }
-
-    /// Runs worlds with what was kept.
-    pub fn kept(&self) -> Command {
-        Command::new(self.folder.join(BINARY))
     }
 
     /// Where the output about a mutation goes.

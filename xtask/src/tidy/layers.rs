@@ -76,7 +76,7 @@ pub const LAYERS: [Layer; 13] = [
     layer("ottla-cli", BELOW_CLI),
     Layer { rust_version: LIBRARIES, ..layer("ottla", BELOW_CLI) },
     layer("ottla-tests", EVERYTHING),
-    layer("ottla-benches", &["ottla-protocol", "ottla-core"]),
+    layer("ottla-benches", &["ottla-protocol", "ottla-core", "ottla-transport"]),
     layer("ottla-example-msk-iam", EVERYTHING),
     layer("xtask", &[]),
 ];

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use ottla_core::backoff::Backoff;
 use ottla_core::connection::ConnectionConfig;
-use ottla_core::metadata::{Metadata, MetadataConfig};
+use ottla_core::events::{EventSink, Events};
+use ottla_core::metadata::{Metadata, MetadataConfig, MetadataRecovery, Recovery};
 use ottla_core::random::Jitter;
+use ottla_core::reconnect::ReconnectConfig;
 use ottla_core::sasl::Mechanism;
+use ottla_protocol::frame::DEFAULT_MAX_FRAME_SIZE;
 use ottla_protocol::types::Str;
 use ottla_transport::{Clock, Connector, CredentialsProvider, Dialer, FixedCredentials, TcpConnector};
 #[cfg(feature = "tls")]
@@ -30,6 +33,13 @@ pub struct ClientBuilder {
     tls: Option<TlsConfig>,
     credentials: Option<Arc<dyn CredentialsProvider>>,
     connection_timeout: Duration,
+    connection_timeout_max: Duration,
+    connections_max_idle: Duration,
+    reconnect_backoff: (Duration, Duration),
+    max_frame_size: usize,
+    max_requests_per_connection: usize,
+    metadata_recovery: MetadataRecovery,
+    events: Events,
     authentication_timeout: Duration,
     request_timeout: Duration,
     api_timeout: Duration,
@@ -51,6 +61,13 @@ impl ClientBuilder {
             tls: None,
             credentials: None,
             connection_timeout: Duration::from_secs(10),
+            connection_timeout_max: Duration::from_secs(30),
+            connections_max_idle: Duration::from_secs(540),
+            reconnect_backoff: (Duration::from_millis(50), Duration::from_secs(1)),
+            max_frame_size: DEFAULT_MAX_FRAME_SIZE,
+            max_requests_per_connection: 1024,
+            metadata_recovery: MetadataRecovery::default(),
+            events: Events::default(),
             authentication_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             api_timeout: Duration::from_secs(60),
@@ -106,10 +123,88 @@ impl ClientBuilder {
         self
     }
 
-    /// `socket.connection.setup.timeout.ms`: how long connecting may take. Default: 10 s.
+    /// `socket.connection.setup.timeout.ms`: how long connecting to a broker may take, TLS included. Doubles with each
+    /// attempt in a row that fails, up to [`connection_timeout_max`](Self::connection_timeout_max) and spread by a fifth
+    /// (KIP-601). Longer than zero. Default: 10 s.
     #[must_use]
     pub fn connection_timeout(mut self, timeout: Duration) -> Self {
         self.connection_timeout = timeout;
+        self
+    }
+
+    /// `socket.connection.setup.timeout.max.ms`: how long connecting may take after attempts that failed. Less than
+    /// [`connection_timeout`](Self::connection_timeout) counts as that. Default: 30 s.
+    #[must_use]
+    pub fn connection_timeout_max(mut self, timeout: Duration) -> Self {
+        self.connection_timeout_max = timeout;
+        self
+    }
+
+    /// `connections.max.idle.ms`: connections that nobody has used for so long are closed; the next request opens them
+    /// again. Less than the brokers' own (10 min) spares that request a broken connection. Longer than zero;
+    /// `Duration::MAX` is never. Default: 9 min, as in Java.
+    #[must_use]
+    pub fn connections_max_idle(mut self, idle: Duration) -> Self {
+        self.connections_max_idle = idle;
+        self
+    }
+
+    /// `reconnect.backoff.ms` and `reconnect.backoff.max.ms`: how long after the start of an attempt to connect to a
+    /// broker the next one may begin; doubled with each that fails, spread by a fifth (KIP-144). Requests wait meanwhile.
+    /// Default: 50 ms to 1 s.
+    #[must_use]
+    pub fn reconnect_backoff(mut self, initial: Duration, max: Duration) -> Self {
+        self.reconnect_backoff = (initial, max);
+        self
+    }
+
+    /// The largest answer that is taken from a broker, in bytes; librdkafka's `receive.message.max.bytes`. A fetch is
+    /// limited by its own settings, but one large record batch goes beyond them. At least 1 MiB. Default: 100 MiB.
+    #[must_use]
+    pub fn max_frame_size(mut self, bytes: usize) -> Self {
+        self.max_frame_size = bytes;
+        self
+    }
+
+    /// How many requests a connection takes at a time, those under way included. Operations wait for their turn beyond
+    /// it. At least 16. Default: 1024.
+    #[must_use]
+    pub fn max_requests_per_connection(mut self, requests: usize) -> Self {
+        self.max_requests_per_connection = requests;
+        self
+    }
+
+    /// `metadata.recovery.strategy` and `metadata.recovery.rebootstrap.trigger.ms`: whether the bootstrap servers are
+    /// asked again when no known broker answers (KIP-899), or says so (KIP-1102). Default: they are, and they alone after
+    /// 5 min without an answer.
+    #[must_use]
+    pub fn metadata_recovery(mut self, strategy: MetadataRecovery) -> Self {
+        self.metadata_recovery = strategy;
+        self
+    }
+
+    /// Who is told what happens on connections: see [`events`](ottla_core::events). Called on the client's own tasks, so
+    /// it must be quick.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), ottla_client::ClientError> {
+    /// use ottla_client::Client;
+    /// use ottla_client::events::{Event, Payload};
+    ///
+    /// let client = Client::builder("localhost:9092")
+    ///     .events(|event: &Event| {
+    ///         if let Payload::Request(done) = &event.payload {
+    ///             println!("{event}: {} took {:?}", done.request.api_key, done.duration);
+    ///         }
+    ///     })
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn events(mut self, sink: impl EventSink + 'static) -> Self {
+        self.events = Events::to(Arc::new(sink));
         self
     }
 
@@ -166,42 +261,20 @@ impl ClientBuilder {
     /// Dropping the future gives up and leaves nothing behind.
     pub async fn connect(self) -> Result<Client, ClientError> {
         let bootstrap = address::parse_list(&self.bootstrap_servers)?;
-        for (key, value) in [
-            ("socket.connection.setup.timeout.ms", self.connection_timeout),
-            ("authentication.timeout.ms", self.authentication_timeout),
-            ("request.timeout.ms", self.request_timeout),
-        ] {
-            if value.is_zero() {
-                return Err(ConfigError::new(key, "must be longer than zero").into());
-            }
-        }
+        self.check()?;
         let clock = self.clock.unwrap_or_else(Clock::system);
         let mut jitter = Jitter::seeded(self.seed.unwrap_or_else(fresh_seed));
         let backoff = Backoff::new(self.retry_backoff, self.retry_backoff_max);
-        let connection = ConnectionConfig {
-            client_id: self.client_id,
-            client_software_name: Str::from_static("ottla"),
-            client_software_version: Str::from_static(env!("CARGO_PKG_VERSION")),
-            negotiation_timeout: self.connection_timeout,
-            authentication_timeout: Some(self.authentication_timeout),
-        };
-        let mut dialer = Dialer::new(connection, clock);
-        dialer.connector = self.connector;
-        #[cfg(feature = "tls")]
-        if let Some(config) = self.tls {
-            dialer.connector = Arc::new(TlsConnector::new(dialer.connector, config));
-        }
-        dialer.credentials = self.credentials;
-        dialer.connection_timeout = self.connection_timeout;
-        let config = PoolConfig { dialer, request_timeout: self.request_timeout, backoff };
-        let pool = Arc::new(Pool::new(config, bootstrap, jitter.fork()));
+        let bootstrap_servers = bootstrap.len();
+        let pool = Arc::new(Pool::new(self.pool(clock), bootstrap, jitter.fork()));
         let metadata = MetadataConfig {
             max_age: self.metadata_max_age,
             backoff,
             allow_auto_topic_creation: self.allow_auto_topic_creation,
         };
         let metadata = Metadata::new(metadata, jitter.fork(), clock.instant());
-        let metadata = MetadataHandle::start(metadata, Arc::clone(&pool), clock).await?;
+        let recovery = Recovery::new(self.metadata_recovery, bootstrap_servers, jitter.fork());
+        let metadata = MetadataHandle::start(metadata, recovery, Arc::clone(&pool), clock).await?;
         let settings = Settings {
             request_timeout: self.request_timeout,
             api_timeout: self.api_timeout,
@@ -209,6 +282,53 @@ impl ClientBuilder {
             seed: self.seed,
         };
         Ok(Client { shared: Arc::new(Shared { pool, metadata, settings }) })
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        for (key, value) in [
+            ("socket.connection.setup.timeout.ms", self.connection_timeout),
+            ("connections.max.idle.ms", self.connections_max_idle),
+            ("authentication.timeout.ms", self.authentication_timeout),
+            ("request.timeout.ms", self.request_timeout),
+        ] {
+            if value.is_zero() {
+                return Err(ConfigError::new(key, "must be longer than zero"));
+            }
+        }
+        for (key, value, min) in [
+            ("receive.message.max.bytes", self.max_frame_size, 1 << 20),
+            ("max.requests.per.connection", self.max_requests_per_connection, 16),
+        ] {
+            if value < min {
+                return Err(ConfigError::new(key, format!("must be at least {min}: {value}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn pool(&self, clock: Clock) -> PoolConfig {
+        let mut connection = ConnectionConfig::new(self.client_id.clone());
+        connection.client_software_version = Str::from_static(env!("CARGO_PKG_VERSION"));
+        connection.negotiation_timeout = self.connection_timeout;
+        connection.authentication_timeout = Some(self.authentication_timeout);
+        connection.max_idle = Some(self.connections_max_idle);
+        connection.max_frame_size = self.max_frame_size;
+        let mut dialer = Dialer::new(connection, clock);
+        dialer.connector = Arc::clone(&self.connector);
+        #[cfg(feature = "tls")]
+        if let Some(config) = &self.tls {
+            dialer.connector = Arc::new(TlsConnector::new(dialer.connector, config.clone()));
+        }
+        dialer.credentials = self.credentials.clone();
+        dialer.events = self.events.clone();
+        dialer.max_requests = self.max_requests_per_connection;
+        let (initial, max) = self.reconnect_backoff;
+        let longest = self.connection_timeout_max.max(self.connection_timeout);
+        let reconnect = ReconnectConfig {
+            backoff: Backoff::new(initial, max.max(initial)),
+            setup_timeout: Backoff::new(self.connection_timeout, longest),
+        };
+        PoolConfig { dialer, request_timeout: self.request_timeout, reconnect }
     }
 }
 
@@ -230,7 +350,12 @@ impl fmt::Debug for ClientBuilder {
             .field("bootstrap_servers", &self.bootstrap_servers)
             .field("client_id", &self.client_id)
             .field("credentials", &self.credentials)
-            .field("connection_timeout", &self.connection_timeout)
+            .field("connection_timeout", &(self.connection_timeout, self.connection_timeout_max))
+            .field("connections_max_idle", &self.connections_max_idle)
+            .field("reconnect_backoff", &self.reconnect_backoff)
+            .field("max_frame_size", &self.max_frame_size)
+            .field("max_requests_per_connection", &self.max_requests_per_connection)
+            .field("metadata_recovery", &self.metadata_recovery)
             .field("authentication_timeout", &self.authentication_timeout)
             .field("request_timeout", &self.request_timeout)
             .field("default_api_timeout", &self.api_timeout)

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use ottla_core::connection::ConnectErrorKind;
-use ottla_core::metadata::{ClusterSnapshot, Metadata, Topic};
+use ottla_core::metadata::{ClusterSnapshot, Metadata, Recovery, Topic};
 use ottla_core::request::RequestError;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::message::Message;
@@ -43,6 +43,7 @@ impl MetadataHandle {
     /// Asks the bootstrap servers until one answers, then keeps on in a task.
     pub(crate) async fn start(
         metadata: Metadata,
+        recovery: Recovery,
         pool: Arc<Pool>,
         clock: Clock,
     ) -> Result<Self, ClientError> {
@@ -51,13 +52,15 @@ impl MetadataHandle {
         for (at, address) in pool.bootstrap().iter().enumerate() {
             let due = state.lock().next_timeout().unwrap_or_default();
             sleep_until(clock.deadline(due)).await;
-            match state.ask(&pool, Peer::Bootstrap(at)).await {
+            let Some(request) = state.due() else { continue };
+            match state.send(request, &pool, Peer::Bootstrap(at)).await {
                 Ok(()) => {
                     let snapshot = Arc::clone(state.lock().snapshot());
                     pool.on_snapshot(&snapshot);
                     let (publisher, snapshots) = publish(snapshot);
                     let (refusal, refusals) = publish(None);
-                    let task = tokio::spawn(keep_fresh(Arc::clone(&state), pool, publisher, refusal));
+                    let task =
+                        tokio::spawn(keep_fresh(Arc::clone(&state), recovery, pool, publisher, refusal));
                     return Ok(Self { state, snapshots, refusals, task });
                 }
                 Err(error) => {
@@ -194,11 +197,11 @@ fn is_of_all_brokers(error: &RequestError) -> bool {
 
 async fn keep_fresh(
     state: Arc<State>,
+    mut recovery: Recovery,
     pool: Arc<Pool>,
     publisher: Publisher<Arc<ClusterSnapshot>>,
     refusal: Publisher<Option<RequestError>>,
 ) {
-    let mut attempt = 0;
     loop {
         let due = state.lock().next_timeout().unwrap_or_else(|| state.clock.instant());
         tokio::select! {
@@ -206,11 +209,14 @@ async fn keep_fresh(
             () = sleep_until(state.clock.deadline(due)) => {}
             () = state.wake.notified() => continue,
         }
-        let result = state.ask(&pool, pool.any_peer(attempt)).await;
-        if matches!(result, Err(RequestError::Closed)) {
-            return;
+        let Some(request) = state.due() else { continue };
+        let result = state.send(request, &pool, pool.whom(&mut recovery)).await;
+        match &result {
+            Ok(()) => recovery.on_answer(),
+            Err(RequestError::Closed) => return,
+            Err(RequestError::Refused(ErrorCode::REBOOTSTRAP_REQUIRED)) => recovery.on_rebootstrap_required(),
+            Err(_) => recovery.on_failure(state.clock.instant()),
         }
-        attempt = if result.is_ok() { 0 } else { attempt + 1 };
         if let Err(error) = result {
             debug!(%error, "metadata request failed");
             if !error.is_retriable() {
@@ -227,9 +233,12 @@ async fn keep_fresh(
 }
 
 impl State {
-    /// Sends the request that is due, if one is.
-    async fn ask(&self, pool: &Pool, peer: Peer) -> Result<(), RequestError> {
-        let Some(request) = self.lock().poll_request(self.clock.instant()) else { return Ok(()) };
+    /// The request that is due, if one is.
+    fn due(&self) -> Option<MetadataRequest> {
+        self.lock().poll_request(self.clock.instant())
+    }
+
+    async fn send(&self, request: MetadataRequest, pool: &Pool, peer: Peer) -> Result<(), RequestError> {
         let result = pool.call(peer, Lane::Control, request, MetadataRequest::VERSIONS).await;
         let now = self.clock.instant();
         match result {

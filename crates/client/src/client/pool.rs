@@ -8,15 +8,16 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use ottla_core::backoff::Backoff;
 use ottla_core::connection::{Answer, Encodable};
-use ottla_core::metadata::ClusterSnapshot;
+use ottla_core::metadata::{ClusterSnapshot, Recovery, Whom};
 use ottla_core::random::Jitter;
+use ottla_core::reconnect::{Reconnect, ReconnectConfig};
 use ottla_core::request::RequestError;
 use ottla_protocol::message::{Request, VersionRange};
 use ottla_protocol::types::NodeId;
 use ottla_transport::{Clock, Connection, Dialer, Reply, SendOptions};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::address::Address;
 
@@ -41,7 +42,7 @@ pub(crate) struct Owner(u64);
 pub(crate) struct PoolConfig {
     pub(crate) dialer: Dialer,
     pub(crate) request_timeout: Duration,
-    pub(crate) backoff: Backoff,
+    pub(crate) reconnect: ReconnectConfig,
 }
 
 /// The connections of one client.
@@ -71,8 +72,7 @@ pub(crate) enum Peer {
 struct Entry {
     address: Address,
     connection: Connection,
-    /// Attempts in a row after which no broker had answered.
-    failures: u32,
+    reconnect: Reconnect,
 }
 
 impl Pool {
@@ -137,25 +137,32 @@ impl Pool {
             .retain(|(_, lane), _| !matches!(lane, Lane::Coordinator(of) | Lane::Fetch(of) if *of == owner));
     }
 
+    /// Who is to be asked for metadata.
+    pub(crate) fn whom(&self, recovery: &mut Recovery) -> Peer {
+        let inner = self.lock();
+        let nodes: Vec<NodeId> = inner.addresses.keys().copied().collect();
+        match recovery.whom(self.clock().instant(), &nodes, |node| inner.is_connected(node)) {
+            Whom::Node(node) => Peer::Node(node),
+            Whom::Bootstrap(at) => Peer::Bootstrap(at),
+        }
+    }
+
     /// A broker to ask what any broker knows: one that is connected rather than one that is not, else one at random.
+    /// Where none of them answers, new metadata brings others.
     pub(crate) fn any_peer(&self, attempt: usize) -> Peer {
         let mut inner = self.lock();
         let nodes: Vec<NodeId> = inner.addresses.keys().copied().collect();
-        // Every broker that was known may be gone: the bootstrap servers come round again.
-        if nodes.is_empty() || attempt % (nodes.len() + 1) == nodes.len() {
+        if nodes.is_empty() {
             return Peer::Bootstrap(attempt % self.bootstrap.len());
         }
-        let connected = nodes.iter().find(|node| {
-            let entry = inner.connections.get(&(Peer::Node(**node), Lane::Control));
-            entry.is_some_and(|entry| entry.connection.was_ready() && !entry.connection.is_closed())
-        });
-        match connected {
+        match nodes.iter().find(|node| inner.is_connected(**node)) {
             Some(node) if attempt == 0 => Peer::Node(*node),
             _ => Peer::Node(nodes[inner.jitter.below(nodes.len())]),
         }
     }
 
-    /// Sends a request and calls `reply` with what comes of it.
+    /// Sends a request and calls `reply` with what comes of it. The connection must have room for it: for machines, which
+    /// have few requests under way at a time.
     pub(crate) fn send(
         &self,
         peer: Peer,
@@ -170,7 +177,7 @@ impl Pool {
         }
     }
 
-    /// Sends a request and waits for its answer.
+    /// Sends a request, as soon as the connection has room for it, and waits for its answer.
     pub(crate) async fn call<R: Request + Send + 'static>(
         &self,
         peer: Peer,
@@ -179,12 +186,20 @@ impl Pool {
         versions: VersionRange,
     ) -> Result<Answer, RequestError> {
         let (sender, receiver) = oneshot::channel();
-        let options = SendOptions { versions, expects_answer: true, timeout: self.config.request_timeout };
+        let limit = self.config.request_timeout;
+        let options = SendOptions::new(versions, limit);
         let reply: Reply = Box::new(move |result| {
             // The caller may have given up.
             _ = sender.send(result);
         });
-        self.send(peer, lane, Box::new(request), options, reply);
+        let connection = self.connection(peer, lane)?;
+        let slot = match connection.try_reserve() {
+            Err(RequestError::NotSent { reason }) => {
+                timeout(limit, connection.reserve()).await.unwrap_or(Err(RequestError::NotSent { reason }))
+            }
+            other => other,
+        };
+        connection.send_in(slot?, Box::new(request), options, reply);
         receiver.await.unwrap_or(Err(RequestError::Closed))
     }
 
@@ -198,26 +213,35 @@ impl Pool {
             Peer::Node(node) => inner.addresses.get(&node).cloned(),
         };
         let address = address.ok_or(RequestError::UnknownNode)?;
-        let mut failures = 0;
-        let mut delay = Duration::ZERO;
-        if let Some(entry) = inner.connections.get(&(peer, lane)) {
+        let mut reconnect = Reconnect::default();
+        if let Some(entry) = inner.connections.get_mut(&(peer, lane)) {
             let gone = entry.connection.is_closed();
-            if !gone && entry.address == address {
-                return Ok(entry.connection.clone());
-            }
-            failures = if entry.connection.was_ready() || !gone { 0 } else { entry.failures + 1 };
-            if failures > 0 {
-                delay = self.config.backoff.delay(failures - 1, &mut inner.jitter);
+            if entry.address == address {
+                if !gone {
+                    return Ok(entry.connection.clone());
+                }
+                entry.reconnect.on_end(entry.connection.was_ready());
+                reconnect = entry.reconnect.clone();
             }
         }
+        let now = self.clock().instant();
+        let attempt = reconnect.dial(now, &self.config.reconnect, &mut inner.jitter);
         let jitter = inner.connection_jitter.fork();
-        let connection = self.config.dialer.open(&address.host, address.port, delay, jitter);
-        let entry = Entry { address, connection: connection.clone(), failures };
+        let connection = self.config.dialer.open(&address.host, address.port, attempt, jitter);
+        let entry = Entry { address, connection: connection.clone(), reconnect };
         inner.connections.insert((peer, lane), entry);
         Ok(connection)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().expect("nothing panics while it holds the pool")
+    }
+}
+
+impl Inner {
+    /// Whether a broker takes requests of the control lane.
+    fn is_connected(&self, node: NodeId) -> bool {
+        let entry = self.connections.get(&(Peer::Node(node), Lane::Control));
+        entry.is_some_and(|entry| entry.connection.was_ready() && !entry.connection.is_closed())
     }
 }

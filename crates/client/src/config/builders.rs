@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_core::assignors::{Assignor, RangeAssignor, RoundRobinAssignor};
+use ottla_core::metadata::MetadataRecovery;
 use ottla_core::producer::Acks;
 use ottla_protocol::compression::{Compression, CompressionLevel};
 use ottla_transport::TcpConnector;
@@ -78,12 +79,34 @@ impl Config {
             .connector(self.connector())
             .authentication_timeout(values.duration("authentication.timeout.ms"))
             .connection_timeout(values.duration("socket.connection.setup.timeout.ms"))
+            .connection_timeout_max(values.duration("socket.connection.setup.timeout.max.ms"))
+            .reconnect_backoff(
+                values.duration("reconnect.backoff.ms"),
+                values.duration("reconnect.backoff.max.ms"),
+            )
+            .connections_max_idle(match values.duration("connections.max.idle.ms") {
+                Duration::ZERO => Duration::MAX,
+                idle => idle,
+            })
+            .max_frame_size(values.size("receive.message.max.bytes").max(1 << 20))
+            .metadata_recovery(self.metadata_recovery())
             .request_timeout(values.duration("request.timeout.ms"))
             .default_api_timeout(values.duration("default.api.timeout.ms"))
             .metadata_max_age(values.duration("metadata.max.age.ms"))
             .retry_backoff(values.duration("retry.backoff.ms"), values.duration("retry.backoff.max.ms"))
             .allow_auto_create_topics(values.boolean("allow.auto.create.topics"));
         secured::secure(builder, &self.security)
+    }
+
+    fn metadata_recovery(&self) -> MetadataRecovery {
+        let strategy = self.values.text("metadata.recovery.strategy").unwrap_or_default();
+        match strategy.eq_ignore_ascii_case("none") {
+            true => MetadataRecovery::None,
+            false => {
+                let trigger = self.values.duration("metadata.recovery.rebootstrap.trigger.ms");
+                MetadataRecovery::Rebootstrap { trigger }
+            }
+        }
     }
 
     /// TCP with the settings of sockets: for a proxy around it, which is then given to the builder.

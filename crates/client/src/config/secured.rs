@@ -4,11 +4,15 @@
 use ottla_core::sasl::{OAuthBearer, Plain, SaslError, Scram, ScramMechanism, UnsecuredToken};
 
 #[cfg(feature = "tls")]
+use ottla_core::connection::ConnectError;
+#[cfg(feature = "oidc")]
+use ottla_transport::TcpConnector;
+#[cfg(feature = "tls")]
 use ottla_transport::{TlsConfig, TlsConfigBuilder};
 
 use super::error::ConfigError;
 #[cfg(feature = "sasl")]
-use super::login_module::UnsecuredOptions;
+use super::login_module::{KerberosOptions, UnsecuredOptions};
 use super::sasl::SaslSettings;
 #[cfg(feature = "sasl")]
 use super::sasl::ScramHash;
@@ -17,7 +21,7 @@ use super::tls::TlsSettings;
 #[cfg(feature = "tls")]
 use super::tls::{Pem, TlsVersion, Verification};
 #[cfg(feature = "sasl")]
-use super::token_source::TokenSource;
+use super::token_source::{OAuthBearerSettings, TokenSource};
 use crate::client::ClientBuilder;
 
 /// The builder, with connections that are secured so.
@@ -29,8 +33,38 @@ pub(super) fn secure(
         builder = with_tls(builder, tls, security.protocol())?;
     }
     match &security.sasl {
-        Some(sasl) => with_sasl(builder, sasl),
+        Some(sasl) => with_sasl(builder, sasl, &SecuredConnector { security }),
         None => Ok(builder),
+    }
+}
+
+/// What makes streams to others than brokers, secured as those to brokers are.
+pub(super) struct SecuredConnector<'a> {
+    #[cfg_attr(
+        not(all(feature = "tls", feature = "oidc")),
+        expect(dead_code, reason = "nobody else is asked")
+    )]
+    security: &'a SecuritySettings,
+}
+
+#[cfg(all(feature = "oidc", feature = "tls"))]
+impl SecuredConnector<'_> {
+    /// Streams with TLS.
+    pub(super) fn over_tls(&self) -> Result<ottla_transport::TlsConnector<TcpConnector>, ConfigError> {
+        let config = match &self.security.tls {
+            Some(tls) => tls_config(tls)?,
+            None => usual_roots(TlsConfig::builder())?.build().map_err(unusable)?,
+        };
+        Ok(ottla_transport::TlsConnector::new(TcpConnector::default(), config))
+    }
+}
+
+#[cfg(all(feature = "oidc", not(feature = "tls")))]
+impl SecuredConnector<'_> {
+    /// There is no TLS in this program.
+    pub(super) fn over_tls(&self) -> Result<TcpConnector, ConfigError> {
+        let reason = "https needs the feature `tls`, without which this program was built";
+        Err(ConfigError::new("sasl.oauthbearer.token.endpoint.url", reason))
     }
 }
 
@@ -42,6 +76,11 @@ fn with_tls(_: ClientBuilder, _: &TlsSettings, protocol: &str) -> Result<ClientB
 
 #[cfg(feature = "tls")]
 fn with_tls(builder: ClientBuilder, tls: &TlsSettings, _: &str) -> Result<ClientBuilder, ConfigError> {
+    tls_config(tls).map(|config| builder.tls(config))
+}
+
+#[cfg(feature = "tls")]
+fn tls_config(tls: &TlsSettings) -> Result<TlsConfig, ConfigError> {
     let mut config =
         TlsConfig::builder().min_version(version(tls.min_version)).max_version(version(tls.max_version));
     config = match tls.verification {
@@ -68,10 +107,12 @@ fn with_tls(builder: ClientBuilder, tls: &TlsSettings, _: &str) -> Result<Client
             config = config.key_password(password.expose());
         }
     }
-    match config.build() {
-        Ok(config) => Ok(builder.tls(config)),
-        Err(error) => Err(ConfigError::new("security.protocol", error.to_string())),
-    }
+    config.build().map_err(unusable)
+}
+
+#[cfg(feature = "tls")]
+fn unusable(error: ConnectError) -> ConfigError {
+    ConfigError::new("security.protocol", error.to_string())
 }
 
 #[cfg(feature = "tls")]
@@ -99,13 +140,21 @@ fn usual_roots(config: TlsConfigBuilder) -> Result<TlsConfigBuilder, ConfigError
 }
 
 #[cfg(not(feature = "sasl"))]
-fn with_sasl(_: ClientBuilder, sasl: &SaslSettings) -> Result<ClientBuilder, ConfigError> {
+fn with_sasl(
+    _: ClientBuilder,
+    sasl: &SaslSettings,
+    _: &SecuredConnector<'_>,
+) -> Result<ClientBuilder, ConfigError> {
     let reason = format!("this program was built without the feature `sasl`: {}", sasl.mechanism());
     Err(ConfigError::new("sasl.mechanism", reason))
 }
 
 #[cfg(feature = "sasl")]
-fn with_sasl(builder: ClientBuilder, sasl: &SaslSettings) -> Result<ClientBuilder, ConfigError> {
+fn with_sasl(
+    builder: ClientBuilder,
+    sasl: &SaslSettings,
+    connector: &SecuredConnector<'_>,
+) -> Result<ClientBuilder, ConfigError> {
     // What the mechanism refuses, it says without the credentials.
     let refused = |error: SaslError| ConfigError::new("sasl.mechanism", error.to_string());
     match sasl {
@@ -124,17 +173,63 @@ fn with_sasl(builder: ClientBuilder, sasl: &SaslSettings) -> Result<ClientBuilde
             TokenSource::Unsecured(options) => {
                 Ok(builder.sasl(unsecured(options, &settings.extensions).map_err(refused)?))
             }
-            _ => {
-                let reason = "tokens cannot be fetched yet: give a provider to ClientBuilder::sasl_provider";
-                Err(ConfigError::new("sasl.oauthbearer.token.endpoint.url", reason))
-            }
+            _ => with_tokens(builder, settings, connector),
         },
-        SaslSettings::Gssapi { .. } => {
-            let reason =
-                "GSSAPI is not supported yet; PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER are";
-            Err(ConfigError::new("sasl.mechanism", reason))
-        }
+        SaslSettings::Gssapi { service_name, options } => with_gssapi(builder, service_name, options),
     }
+}
+
+#[cfg(all(feature = "sasl", feature = "oidc"))]
+fn with_tokens(
+    builder: ClientBuilder,
+    settings: &OAuthBearerSettings,
+    connector: &SecuredConnector<'_>,
+) -> Result<ClientBuilder, ConfigError> {
+    Ok(match super::tokens::fetching(settings, connector)? {
+        Some(credentials) => builder.sasl_provider(credentials),
+        None => builder,
+    })
+}
+
+#[cfg(all(feature = "sasl", not(feature = "oidc")))]
+fn with_tokens(
+    _: ClientBuilder,
+    _: &OAuthBearerSettings,
+    _: &SecuredConnector<'_>,
+) -> Result<ClientBuilder, ConfigError> {
+    let reason = "this program was built without the feature `oidc`, which fetches tokens";
+    Err(ConfigError::new("sasl.oauthbearer.token.endpoint.url", reason))
+}
+
+/// The library takes tickets from where the environment says, so that is where a keytab has to be named too.
+#[cfg(all(feature = "sasl", feature = "gssapi"))]
+fn with_gssapi(
+    builder: ClientBuilder,
+    service_name: &str,
+    options: &KerberosOptions,
+) -> Result<ClientBuilder, ConfigError> {
+    let named_by = |option: &str, variable: &str| {
+        let reason = format!("{option} cannot be set here: name the file in the environment, as {variable}");
+        Err(ConfigError::new("sasl.jaas.config", reason))
+    };
+    if options.keytab.is_some() {
+        return named_by("keyTab", "KRB5_CLIENT_KTNAME");
+    }
+    if options.ticket_cache.is_some() {
+        return named_by("ticketCache", "KRB5CCNAME");
+    }
+    let mut gssapi = ottla_transport::Gssapi::new().service_name(service_name);
+    if let Some(principal) = &options.principal {
+        gssapi = gssapi.principal(principal);
+    }
+    Ok(builder.sasl_provider(gssapi))
+}
+
+#[cfg(all(feature = "sasl", not(feature = "gssapi")))]
+fn with_gssapi(_: ClientBuilder, _: &str, _: &KerberosOptions) -> Result<ClientBuilder, ConfigError> {
+    let reason = "this program was built without the feature `gssapi`; PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and \
+                  OAUTHBEARER are there";
+    Err(ConfigError::new("sasl.mechanism", reason))
 }
 
 #[cfg(feature = "sasl")]

@@ -230,13 +230,14 @@ impl ConsumerBuilder {
             owner: self.client.shared.pool.new_owner(),
             client: self.client,
             engine: Mutex::new(engine),
+            listener: Mutex::new(self.listener),
             work: Notify::new(),
             ready: Notify::new(),
             released: AtomicUsize::new(0),
             settings: consumer_settings,
         });
         driver::spawn(Arc::clone(&shared));
-        Ok(Consumer { shared, poller: tokio::sync::Mutex::new(Poller::new(self.listener)) })
+        Ok(Consumer { shared, poller: tokio::sync::Mutex::new(Poller::new()) })
     }
 
     fn check(&self) -> Result<(), ConfigError> {

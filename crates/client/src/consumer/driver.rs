@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ottla_core::connection::{Answer, Encodable};
 use ottla_core::consumer::{FetchAction, ResetAction};
+use ottla_core::events::Role;
 use ottla_core::groups::{
     Action, FindGroupCoordinator, GroupRequest, GroupResponse, LookupError, read_coordinator,
 };
@@ -21,7 +22,7 @@ use ottla_transport::{Reply, SendOptions};
 use tokio::time::sleep_until;
 
 use super::Shared;
-use super::engine::{CommitDone, Engine, Event};
+use super::engine::{CommitDone, Engine};
 use super::error::ConsumerError;
 use crate::client::{Lane, Peer};
 
@@ -38,12 +39,24 @@ enum Todo {
 
 pub(super) fn spawn(shared: Arc<Shared>) {
     tokio::spawn(async move {
+        let _ending = Ending(&shared);
         run(&shared).await;
-        shared.lock().end();
+    });
+}
+
+/// The end of the driver, even if the application's listener panics.
+struct Ending<'a>(&'a Arc<Shared>);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let Self(shared) = self;
+        if let Ok(mut engine) = shared.engine.lock() {
+            engine.end();
+        }
         shared.client.shared.pool.forget(shared.owner);
         // Whoever waits for something sees that it is over.
         shared.ready.notify_one();
-    });
+    }
 }
 
 async fn run(shared: &Arc<Shared>) {
@@ -89,7 +102,8 @@ fn perform(shared: &Arc<Shared>, attempt: &mut usize) -> Option<Instant> {
         if waits {
             shared.ready.notify_one();
         }
-        if todos.is_empty() {
+        let has_told = shared.tell_at_the_end();
+        if todos.is_empty() && !has_told {
             return next;
         }
         for todo in todos {
@@ -141,6 +155,7 @@ impl Engine {
     fn drain_group(&mut self, now: Now, todos: &mut Vec<Todo>) {
         while let Some(action) = self.group.as_mut().and_then(|group| group.poll_action(now)) {
             self.on_group_action(now, action, todos);
+            self.let_go(now);
         }
     }
 
@@ -156,23 +171,20 @@ impl Engine {
                 self.tell_topics(now);
             }
             Action::Revoke { partitions } => {
-                self.revoking = Some(partitions);
-                // An application that closes its consumer, or dropped it, has let go already.
-                if self.is_closing {
-                    self.finish_revocation(now);
-                }
+                self.holdings.on_revoke(&partitions);
+                self.revoking = partitions;
             }
             Action::Lost { partitions } => {
-                self.revoking = None;
+                self.revoking.clear();
                 self.has_lost |= !self.is_polling && self.consumed.has_unfinished(&partitions);
                 self.give_up(&partitions);
-                self.events.push_back(Event::Lost(partitions));
+                self.holdings.on_lost(&partitions);
             }
             Action::Assigned { partitions, added, .. } => {
                 self.positions.assign(&partitions);
                 let topics = partitions.into_iter().map(|partition| partition.topic).collect();
                 todos.push(Todo::Want(topics));
-                self.events.push_back(Event::Assigned(added));
+                self.holdings.on_assigned(added);
             }
             Action::Committed { token, result } => {
                 todos.extend(self.on_committed(token, result).map(Todo::CommitDone));
@@ -192,15 +204,16 @@ impl Engine {
     fn has_news(&self) -> bool {
         !self.fetched.is_empty()
             || !self.errors.is_empty()
-            || !self.events.is_empty()
-            || self.revoking.is_some()
+            || self.holdings.next().is_some()
             || self.has_failed
             || self.has_left
     }
 }
 
 fn options(versions: VersionRange, timeout: Duration) -> SendOptions {
-    SendOptions { versions, expects_answer: true, timeout }
+    let mut options = SendOptions::new(versions, timeout);
+    options.role = Role::Consumer;
+    options
 }
 
 fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attempt: &mut usize) {

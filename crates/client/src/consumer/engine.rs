@@ -9,7 +9,7 @@ use ottla_core::consumer::{
     CommittedLookup, Consumed, Delivery, FetchEpoch, Fetcher, OffsetAndMetadata, OffsetReset,
     OffsetResetPolicy, Positions, TopicPartition,
 };
-use ottla_core::groups::{ClassicGroup, CommittedOffsets, FetchedOffsets, GroupError};
+use ottla_core::groups::{ClassicGroup, CommittedOffsets, FetchedOffsets, GroupError, Holdings};
 use ottla_core::metadata::ClusterSnapshot;
 use ottla_core::random::Jitter;
 use ottla_core::request::Token;
@@ -37,9 +37,9 @@ pub(super) struct Engine {
     pub(super) fetched: VecDeque<Fetched>,
     /// For the application.
     pub(super) errors: ErrorQueue,
-    pub(super) events: VecDeque<Event>,
+    pub(super) holdings: Holdings,
     /// Partitions that the group wants back and the application may still be working on.
-    pub(super) revoking: Option<Vec<TopicPartition>>,
+    pub(super) revoking: Vec<TopicPartition>,
     /// Partitions were lost while the application worked on records of them: its next commit has to fail.
     pub(super) has_lost: bool,
     lookup: Option<(Token, CommittedLookup)>,
@@ -89,12 +89,6 @@ pub(super) struct CommitDone {
     pub(super) outcome: Result<(), ConsumerError>,
 }
 
-/// Something that the application's listener is told.
-pub(super) enum Event {
-    Assigned(Vec<TopicPartition>),
-    Lost(Vec<TopicPartition>),
-}
-
 /// The machines of a new consumer.
 pub(super) struct Machines {
     pub(super) fetcher: Fetcher,
@@ -126,8 +120,8 @@ impl Engine {
             snapshot,
             fetched: VecDeque::new(),
             errors: ErrorQueue::default(),
-            events: VecDeque::new(),
-            revoking: None,
+            holdings: Holdings::default(),
+            revoking: Vec::new(),
             has_lost: false,
             lookup: None,
             lookup_failures: 0,
@@ -172,6 +166,24 @@ impl Engine {
         self.positions.revoke(partitions);
         self.consumed.revoke(partitions);
         // What was fetched of them is told apart by its epoch, and dropped when it is its turn.
+    }
+
+    /// Tells the group once the application has let go of what was revoked or lost.
+    pub(super) fn let_go(&mut self, now: Now) {
+        if !self.holdings.poll_answer() {
+            return;
+        }
+        let revoked = std::mem::take(&mut self.revoking);
+        self.give_up(&revoked);
+        if let Some(group) = &mut self.group {
+            group.on_revoked(now);
+        }
+    }
+
+    /// Whether the application's last word is said, so that the listener may be told the rest of it.
+    pub(super) fn is_winding_up(&self) -> bool {
+        // What is done is committed before the listener is told that it is too late for that.
+        self.is_closing && self.commits.is_empty()
     }
 
     /// Has the group commit; the receiver gets the outcome.
@@ -345,6 +357,9 @@ impl Engine {
         self.is_closing = true;
         self.has_left = true;
         self.commits.clear();
+        // If somebody still asks, the client was closed below the consumer.
+        let lost: Vec<_> = self.positions.assigned().cloned().collect();
+        self.holdings.on_lost(&lost);
     }
 
     /// When the machines want to be looked at again.

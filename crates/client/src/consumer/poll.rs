@@ -4,26 +4,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ottla_core::consumer::{LeaderEpoch, Offset, Position, TopicPartition};
+use ottla_core::groups::Notice;
 use ottla_protocol::compression::Decompressor;
 use ottla_protocol::records::{self as protocol, BatchRecords, RecordError};
 
 use super::Shared;
 use super::batch::{Batch, Pin};
-use super::engine::{Engine, Event, Fetched};
+use super::engine::{Engine, Fetched};
 use super::error::ConsumerError;
-use super::listener::RebalanceListener;
 
 /// What whoever asks for batches keeps between them.
 pub(super) struct Poller {
     decompressor: Decompressor,
-    listener: Box<dyn RebalanceListener>,
     /// The delivery that batches are being taken from.
     current: Option<Fetched>,
 }
 
 /// What there is to do.
 enum Step {
-    Event(Event),
+    /// Tell the listener.
+    Tell,
     Error(ConsumerError),
     /// Let go of partitions.
     Revoke(Vec<TopicPartition>),
@@ -33,8 +33,8 @@ enum Step {
 }
 
 impl Poller {
-    pub(super) fn new(listener: Box<dyn RebalanceListener>) -> Self {
-        Self { decompressor: Decompressor::new(), listener, current: None }
+    pub(super) fn new() -> Self {
+        Self { decompressor: Decompressor::new(), current: None }
     }
 
     pub(super) async fn next(&mut self, shared: &Arc<Shared>) -> Result<Option<Batch>, ConsumerError> {
@@ -45,10 +45,9 @@ impl Poller {
             }
             let step = shared.lock().next_step();
             match step {
-                Step::Event(Event::Assigned(partitions)) => self.listener.on_assigned(&partitions),
-                Step::Event(Event::Lost(partitions)) => self.listener.on_lost(&partitions),
+                Step::Tell => shared.tell_if(|notice| !matches!(notice, Notice::Revoked(_))),
                 Step::Error(error) => return Err(error),
-                Step::Revoke(partitions) => self.revoke(shared, &partitions).await,
+                Step::Revoke(partitions) => revoke(shared, &partitions).await,
                 Step::Take(fetched) => self.current = Some(fetched),
                 Step::Wait => shared.ready.notified().await,
                 Step::Ended => return Ok(None),
@@ -63,7 +62,8 @@ impl Poller {
             let is_wanted = {
                 let mut engine = shared.lock();
                 let is_wanted = engine.wants(&fetched);
-                if is_wanted && (engine.revoking.is_some() || engine.positions.is_paused(&fetched.partition))
+                if is_wanted
+                    && (!engine.revoking.is_empty() || engine.positions.is_paused(&fetched.partition))
                 {
                     // It goes on where it stops now.
                     engine.fetched.push_front(fetched);
@@ -117,29 +117,26 @@ impl Poller {
         }
         Ok(None)
     }
+}
 
-    /// Commits what was handed out of partitions that go to others, and lets go of them.
-    async fn revoke(&mut self, shared: &Arc<Shared>, partitions: &[TopicPartition]) {
-        let commit = {
-            let mut engine = shared.lock();
-            let offsets = match shared.settings.enable_auto_commit {
-                true => engine.consumed.uncommitted(Some(partitions)),
-                false => BTreeMap::new(),
-            };
-            (!offsets.is_empty()).then(|| engine.commit(shared.now(), offsets))
-        };
-        if let Some(receiver) = commit {
-            // What cannot be committed is read again by whoever gets the partitions; the group goes on regardless.
-            if let Err(error) = shared.wait_for_commit(receiver).await {
-                shared.lock().errors.push(error);
-            }
-        }
-        self.listener.on_revoked(partitions);
+/// Commits what was handed out of partitions that go to others, and lets go of them.
+async fn revoke(shared: &Arc<Shared>, partitions: &[TopicPartition]) {
+    let commit = {
         let mut engine = shared.lock();
-        engine.finish_revocation(shared.now());
-        drop(engine);
-        shared.work.notify_one();
+        let offsets = match shared.settings.enable_auto_commit {
+            true => engine.consumed.uncommitted(Some(partitions)),
+            false => BTreeMap::new(),
+        };
+        (!offsets.is_empty()).then(|| engine.commit(shared.now(), offsets))
+    };
+    if let Some(receiver) = commit {
+        // What cannot be committed is read again by whoever gets the partitions; the group goes on regardless.
+        if let Err(error) = shared.wait_for_commit(receiver).await {
+            shared.lock().errors.push(error);
+        }
     }
+    // Meanwhile they may have been lost: that is another thing to tell.
+    shared.tell_if(|notice| matches!(notice, Notice::Revoked(revoked) if revoked == partitions));
 }
 
 /// The records of a batch, walked once so that none of them is broken; `None` for a batch without records for the
@@ -191,11 +188,10 @@ impl Drop for Polling<'_> {
 
 impl Engine {
     fn next_step(&mut self) -> Step {
-        if let Some(event) = self.events.pop_front() {
-            return Step::Event(event);
-        }
-        if let Some(partitions) = &self.revoking {
-            return Step::Revoke(partitions.clone());
+        match self.holdings.next() {
+            Some(Notice::Revoked(partitions)) => return Step::Revoke(partitions.clone()),
+            Some(_) => return Step::Tell,
+            None => {}
         }
         if let Some(error) = self.errors.pop() {
             return Step::Error(error);
@@ -222,17 +218,7 @@ impl Engine {
     /// Whether records of a delivery are still to be handed out. What is not is read again by whoever gets the
     /// partition, or was sought away from.
     fn wants(&self, fetched: &Fetched) -> bool {
-        let goes = |partitions: &Vec<TopicPartition>| partitions.contains(&fetched.partition);
         self.positions.is_current(&fetched.partition, fetched.fetch_epoch)
-            && !self.revoking.as_ref().is_some_and(goes)
-    }
-
-    /// The application has let go of what the group wanted back.
-    pub(super) fn finish_revocation(&mut self, now: ottla_core::time::Now) {
-        let Some(partitions) = self.revoking.take() else { return };
-        self.give_up(&partitions);
-        if let Some(group) = &mut self.group {
-            group.on_revoked(now);
-        }
+            && !self.revoking.contains(&fetched.partition)
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_core::connection::{Answer, versions_up_to};
+use ottla_core::events::Role;
 use ottla_core::metadata::ClusterSnapshot;
 use ottla_core::producer::{Acks, Action, Unsealed, UnsealedContent};
 use ottla_core::request::{RequestError, Token};
@@ -121,11 +122,10 @@ impl Driver {
         if request.topic_data.is_empty() {
             return;
         }
-        let options = SendOptions {
-            versions: versions_up_to::<ProduceRequest>(MAX_PRODUCE_VERSION),
-            expects_answer: self.shared.settings.acks != Acks::None,
-            timeout: self.shared.settings.request_timeout,
-        };
+        let versions = versions_up_to::<ProduceRequest>(MAX_PRODUCE_VERSION);
+        let mut options = SendOptions::new(versions, self.shared.settings.request_timeout);
+        options.expects_answer = self.shared.settings.acks != Acks::None;
+        options.role = Role::Producer;
         let shared = Arc::clone(&self.shared);
         let reply = Box::new(move |result| shared.on_produced(token, result));
         let pool = &self.shared.client.shared.pool;
@@ -139,11 +139,9 @@ impl Driver {
         request.producer_id = ProducerId(producer_id);
         request.producer_epoch = producer_epoch;
         request.transaction_timeout_ms = i32::MAX;
-        let options = SendOptions {
-            versions: InitProducerIdRequest::VERSIONS,
-            expects_answer: true,
-            timeout: self.shared.settings.request_timeout,
-        };
+        let timeout = self.shared.settings.request_timeout;
+        let mut options = SendOptions::new(InitProducerIdRequest::VERSIONS, timeout);
+        options.role = Role::Producer;
         let pool = &self.shared.client.shared.pool;
         let peer = pool.any_peer(self.attempt);
         self.attempt += 1;

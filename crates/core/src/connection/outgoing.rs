@@ -8,6 +8,8 @@ use ottla_protocol::frame::{FrameBuf, encode_request};
 use ottla_protocol::message::{Request, VersionRange};
 use ottla_protocol::types::Str;
 
+use super::pending::Due;
+use crate::events::Role;
 use crate::request::Token;
 use crate::time::Instant;
 
@@ -57,6 +59,16 @@ pub struct Outgoing {
     pub expects_answer: bool,
     /// Without an answer by then it fails, and the connection with it.
     pub deadline: Instant,
+    /// When it was handed in.
+    pub created: Instant,
+    /// Who asks.
+    pub role: Role,
+}
+
+impl Due for Outgoing {
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
 }
 
 impl fmt::Debug for Outgoing {

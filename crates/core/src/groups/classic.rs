@@ -9,8 +9,8 @@
 //! what topics a pattern matches, when to commit (`consumer`), and groups of KIP-848.
 //!
 //! What the driver owes the machine: every [`Action::Send`] and [`Action::FindCoordinator`] is answered once, by an
-//! error if by nothing else; every [`Action::Revoke`] by [`ClassicGroup::on_revoked`] once the application let go and
-//! committed; [`Action::NeedTopics`] by [`ClassicGroup::on_topics`], and again whenever these topics change.
+//! error if by nothing else; every [`Action::Revoke`] and [`Action::Lost`] by [`ClassicGroup::on_revoked`] once the
+//! application let go ([`Holdings`](super::Holdings) knows when); [`Action::NeedTopics`] by [`ClassicGroup::on_topics`], and again whenever these topics change.
 
 mod membership;
 mod offsets;
@@ -111,12 +111,14 @@ pub enum Action {
         topics: Vec<TopicName>,
     },
     /// Have the application let go of partitions and commit, then call [`ClassicGroup::on_revoked`]. Without that, they
-    /// are [lost](Self::Lost) after the rebalance timeout, and the group goes on.
+    /// are [lost](Self::Lost) with the membership after the rebalance timeout.
     Revoke {
         /// The partitions.
         partitions: Vec<TopicPartition>,
     },
-    /// The membership is lost; these partitions may belong to others already. Nothing of them can be committed.
+    /// The membership is lost; these partitions may belong to others already. Nothing of them can be committed. Takes
+    /// the place of a [`Revoke`](Self::Revoke) that is not answered. Tell the application, then call
+    /// [`ClassicGroup::on_revoked`]: the member does not join again before.
     Lost {
         /// The partitions.
         partitions: Vec<TopicPartition>,
@@ -167,6 +169,8 @@ pub struct ClassicGroup {
     /// What the next SyncGroup request hands in.
     handed_in: Vec<SyncGroupRequestAssignment>,
     revocation: Option<Revocation>,
+    /// The application was told that partitions are lost, and may still be working on them.
+    is_losing: bool,
     /// Why the next JoinGroup request is sent (KIP-800).
     reason: &'static str,
     /// The subscription changed after it was sent.
@@ -203,6 +207,8 @@ struct Leadership {
     topics: BTreeSet<TopicName>,
     /// What was assigned.
     snapshot: TopicSnapshot,
+    /// What has become of it since.
+    newest: TopicSnapshot,
     /// A static leader came back: the assignment stands (KIP-814).
     skips_assignment: bool,
 }
@@ -240,6 +246,7 @@ impl ClassicGroup {
             leadership: None,
             handed_in: Vec::new(),
             revocation: None,
+            is_losing: false,
             reason: "first join",
             is_outdated: false,
             is_overdue: false,
@@ -308,7 +315,7 @@ impl ClassicGroup {
             ClassicState::Joining => self.is_outdated = self.in_flight.is_some(),
             ClassicState::Syncing => self.is_outdated = true,
             // The request that comes next has the new topics.
-            ClassicState::Revoking | ClassicState::Leaving | ClassicState::Left => {}
+            ClassicState::Revoking | ClassicState::Losing | ClassicState::Leaving | ClassicState::Left => {}
         }
     }
 
@@ -423,22 +430,28 @@ impl ClassicGroup {
         if self.config.rack_id.is_none() {
             snapshot = snapshot.without_racks();
         }
-        let is_news = snapshot != leadership.snapshot;
+        leadership.newest = snapshot;
         match self.state {
             ClassicState::Assigning => {
-                leadership.snapshot = snapshot;
+                leadership.snapshot.clone_from(&leadership.newest);
                 self.assign(topics);
             }
-            ClassicState::Stable if is_news => {
-                self.reason = "the topics' partitions changed";
-                self.release(now);
-            }
+            ClassicState::Stable => self.reassign(now),
+            // While Syncing, it has to wait until it is Stable.
             _ => {}
         }
     }
 
-    /// The application let go of the partitions that [`Action::Revoke`] named, and committed.
+    /// The application let go of all that [`Action::Revoke`] and [`Action::Lost`] named, and committed what it could.
     pub fn on_revoked(&mut self, now: Now) {
+        // If there is one that the driver does not know of yet, that is the answer to an earlier one.
+        if self.outputs.iter().any(|action| matches!(action, Action::Revoke { .. } | Action::Lost { .. })) {
+            return;
+        }
+        self.is_losing = false;
+        if self.state == ClassicState::Losing {
+            return self.proceed(now);
+        }
         let Some(revocation) = self.revocation.take() else { return };
         let gone: BTreeSet<_> = revocation.partitions.into_iter().collect();
         self.owned.retain(|partition| !gone.contains(partition));
@@ -450,10 +463,12 @@ impl ClassicGroup {
 
     /// Time passes.
     pub fn handle_timeout(&mut self, now: Now) {
-        if let Some(revocation) = self.revocation.as_ref().filter(|waiting| waiting.deadline <= now.instant) {
-            // Whoever lets go of them now is too late: they may be assigned anew by then.
-            self.outputs.push_back(Action::Lost { partitions: revocation.partitions.clone() });
-            self.on_revoked(now);
+        if self.revocation.as_ref().is_some_and(|waiting| waiting.deadline <= now.instant) {
+            // The coordinator waits no longer either, and who lets go now is too late.
+            self.reason = "partitions were not given up in time";
+            self.tell("the application did not give partitions up within max.poll.interval.ms");
+            self.membership = Membership::default();
+            self.lose(now);
         }
         if self.state.has_heartbeat() && self.session_deadline <= now.instant {
             // As in Java, that alone loses nothing: the coordinator may have been away for as long, and whether it

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_protocol::api::ApiKey;
-use ottla_protocol::error::DecodeError;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::messages::metadata_response::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
@@ -14,6 +13,7 @@ use ottla_protocol::streamed::decode_each;
 use ottla_protocol::types::{NodeId, NodeIds, Str, TopicName, Uuid};
 
 use crate::coverage;
+use crate::request::RequestError;
 
 /// What one Metadata response said, together with what earlier ones said of topics that it leaves out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl ClusterSnapshot {
     }
 
     /// This picture with what a Metadata response says.
-    pub(super) fn updated(&self, response: &Bytes, version: i16) -> Result<Self, DecodeError> {
+    pub(super) fn updated(&self, response: &Bytes, version: i16) -> Result<Self, RequestError> {
         let mut topics = self.topics.clone();
         let add = |topic: MetadataResponseTopic| {
             let Some(name) = topic.name.as_ref().map(TopicName::detach) else { return };
@@ -96,7 +96,9 @@ impl ClusterSnapshot {
             topics.insert(name.clone(), Arc::new(Topic::from_response(name, topic, known)));
         };
         let (response, _) =
-            decode_each(response, version, |response: &mut MetadataResponse| &mut response.topics, add)?;
+            decode_each(response, version, |response: &mut MetadataResponse| &mut response.topics, add)
+                .map_err(RequestError::Decode)?;
+        ErrorCode(response.error_code).into_result().map_err(RequestError::Refused)?;
         Ok(Self {
             cluster_id: response.cluster_id.as_ref().map(Str::detach).or_else(|| self.cluster_id.clone()),
             controller: Some(response.controller_id).filter(|id| id.0 >= 0),

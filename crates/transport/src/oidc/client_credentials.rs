@@ -16,6 +16,7 @@ pub struct ClientCredentials {
     endpoint: TokenEndpoint,
     client_id: String,
     client_secret: String,
+    is_header_encoded: bool,
 }
 
 impl ClientCredentials {
@@ -35,12 +36,23 @@ impl ClientCredentials {
                 return Err(SaslError::new(SaslErrorKind::CredentialsInvalid, text));
             }
         }
-        Ok(Self { endpoint, client_id, client_secret })
+        Ok(Self { endpoint, client_id, client_secret, is_header_encoded: true })
     }
 
-    /// RFC 6749 section 2.3.1: id and secret are form-encoded each, so that a colon in them does not part them.
+    /// `sasl.oauthbearer.header.urlencode`: whether id and secret are form-encoded in the header, as RFC 6749 section 2.3.1
+    /// says, so that a colon in them does not part them. Default: yes; Java's default is no, and some issuers want that.
+    /// It makes no difference for letters, digits and `-._`.
+    #[must_use]
+    pub fn header_urlencode(mut self, is_encoded: bool) -> Self {
+        self.is_header_encoded = is_encoded;
+        self
+    }
+
     fn authorization(&self) -> String {
-        let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+        let encoded = |text: &str| match self.is_header_encoded {
+            true => byte_serialize(text.as_bytes()).collect::<String>(),
+            false => text.to_owned(),
+        };
         let pair = format!("{}:{}", encoded(&self.client_id), encoded(&self.client_secret));
         format!("Basic {}", STANDARD.encode(pair))
     }
@@ -72,15 +84,17 @@ mod tests {
     use crate::TcpConnector;
 
     #[test]
-    fn id_and_secret_are_form_encoded_each() {
-        let authorization = |id: &str, secret: &str| {
+    fn id_and_secret_are_form_encoded_each_unless_told_otherwise() {
+        let authorization = |id: &str, secret: &str, is_encoded: bool| {
             let endpoint = TokenEndpoint::plaintext("http://h/t", TcpConnector::default()).expect("a url");
             let client = ClientCredentials::new(endpoint, id, secret).expect("credentials");
+            let client = client.header_urlencode(is_encoded);
             let basic = client.authorization();
             let pair = STANDARD.decode(basic.strip_prefix("Basic ").expect("it is basic")).expect("base64");
             String::from_utf8(pair).expect("text")
         };
-        assert_eq!(authorization("client1", "secret1"), "client1:secret1");
-        assert_eq!(authorization("a:b c", "+&=%ü"), "a%3Ab+c:%2B%26%3D%25%C3%BC");
+        assert_eq!(authorization("client1", "secret1", true), "client1:secret1");
+        assert_eq!(authorization("a:b c", "+&=%ü", true), "a%3Ab+c:%2B%26%3D%25%C3%BC");
+        assert_eq!(authorization("a:b c", "+&=%ü", false), "a:b c:+&=%ü");
     }
 }

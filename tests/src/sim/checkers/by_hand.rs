@@ -4,9 +4,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ottla_client::{Client, OffsetReset, Record};
+use ottla_protocol::api::ApiKey;
 use ottla_protocol::types::{NodeId, Uuid};
-use ottla_testbroker::TestBroker;
 use ottla_testbroker::journal::{BatchProducer, JournalEntry, JournalEvent, JournalMember, RequestSummary};
+use ottla_testbroker::{ConnectionId, TestBroker};
 use ottla_transport::Clock;
 
 use crate::memory_network::MemoryNetwork;
@@ -49,6 +50,11 @@ impl ByHand {
             Ok(()) => panic!("{} accepts what it should refuse: {because}", checker.name),
             Err(reason) => assert!(reason.contains(because), "{}: {reason}", checker.name),
         }
+    }
+
+    pub(super) fn without_faults(mut self) -> Self {
+        self.outcome.is_calm = true;
+        self
     }
 
     /// What `t-0` holds in the end, as offsets and records.
@@ -98,6 +104,10 @@ impl ByHand {
         self.client(ClientEvent::Revoked { consumer: consumer.into(), group: "g".into(), place: t0(), lost })
     }
 
+    pub(super) fn given_back(self, consumer: &str) -> Self {
+        self.client(ClientEvent::GivenBack { consumer: consumer.into(), group: "g".into() })
+    }
+
     pub(super) fn closed(self, consumer: &str) -> Self {
         self.client(ClientEvent::ConsumerClosed { consumer: consumer.into(), group: "g".into() })
     }
@@ -130,6 +140,15 @@ impl ByHand {
 
     /// A generation that is stable, with its members by `client.id` and their partitions of `t`.
     pub(super) fn generation(self, generation_id: i32, members: &[(&str, &[i32])]) -> Self {
+        self.group("Stable", generation_id, members)
+    }
+
+    /// A group that waits for its members to join.
+    pub(super) fn preparing(self, generation_id: i32, members: &[(&str, &[i32])]) -> Self {
+        self.group("PreparingRebalance", generation_id, members)
+    }
+
+    fn group(self, state: &'static str, generation_id: i32, members: &[(&str, &[i32])]) -> Self {
         let member = |&(client_id, partitions): &(&str, &[i32])| {
             let mut member = models().member.clone();
             member.member_id = format!("{client_id}-id");
@@ -139,7 +158,7 @@ impl ByHand {
         };
         self.cluster(JournalEvent::GroupChanged {
             group: "g".into(),
-            state: "Stable",
+            state,
             generation_id,
             protocol: "range".into(),
             members: members.iter().map(member).collect(),
@@ -167,6 +186,16 @@ impl ByHand {
             (*member_id, *generation) = (format!("{member}-id"), generation_id);
             *client_id = member.to_owned();
             partitions[0].offset = offset;
+        }
+        self.cluster(event)
+    }
+
+    /// A consumer asks to join, by the nth of its connections.
+    pub(super) fn joins(self, consumer: &str, nth: usize) -> Self {
+        let mut event = models().join.clone();
+        if let JournalEvent::RequestReceived { client_id, request, .. } = &mut event {
+            *client_id = consumer.to_owned();
+            request.connection = models().connections[nth];
         }
         self.cluster(event)
     }
@@ -210,6 +239,10 @@ struct Models {
     member: JournalMember,
     /// A member asks for it.
     commit: JournalEvent,
+    /// Likewise.
+    join: JournalEvent,
+    /// In the order in which they were made.
+    connections: Vec<ConnectionId>,
 }
 
 fn models() -> &'static Models {
@@ -225,16 +258,20 @@ fn models() -> &'static Models {
             JournalEvent::GroupChanged { members, .. } => members.first().cloned(),
             _ => None,
         });
-        let is_commit = |event: &&JournalEvent| {
-            let summary = match event {
-                JournalEvent::RequestReceived { summary, .. } => Some(summary),
-                _ => None,
+        let request = |wanted: ApiKey| {
+            let is_it = |event: &&JournalEvent| {
+                matches!(event, JournalEvent::RequestReceived { api, .. } if *api == wanted)
             };
-            matches!(summary, Some(RequestSummary::OffsetCommit { .. }))
+            journal.iter().map(|entry| &entry.event).find(is_it).cloned().expect("a member asks for it")
         };
-        let commit = journal.iter().map(|entry| &entry.event).find(is_commit).cloned();
+        let connection = |entry: &JournalEntry| match &entry.event {
+            JournalEvent::ClientConnected { connection, .. } => Some(*connection),
+            _ => None,
+        };
         Models {
-            commit: commit.expect("a commit"),
+            commit: request(ApiKey::OFFSET_COMMIT),
+            join: request(ApiKey::JOIN_GROUP),
+            connections: journal.iter().filter_map(connection).collect(),
             entry: journal[0].clone(),
             producer: producer.expect("an idempotent batch"),
             member: member.expect("a group with a member"),

@@ -9,12 +9,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use ottla_core::backoff::Backoff;
 use ottla_core::connection::{Action, Answer, Connection, ConnectionConfig, Encodable, Outgoing};
+use ottla_core::events::Role;
 use ottla_core::metadata::ClusterSnapshot;
 use ottla_core::random::Jitter;
 use ottla_core::request::{RequestError, Token};
 use ottla_core::time::{Instant, earliest};
 use ottla_protocol::api::ApiKey;
-use ottla_protocol::frame::{DEFAULT_MAX_FRAME_SIZE, split_frame};
+use ottla_protocol::frame::split_frame;
 use ottla_protocol::message::VersionRange;
 use ottla_protocol::types::NodeId;
 
@@ -103,13 +104,8 @@ enum State {
 
 impl Connections {
     pub(super) fn new(client: usize, host: &str, nodes: usize, limits: Limits, jitter: Jitter) -> Self {
-        let config = ConnectionConfig {
-            client_id: host.into(),
-            client_software_name: "ottla".into(),
-            client_software_version: "0".into(),
-            negotiation_timeout: limits.request_timeout,
-            authentication_timeout: None,
-        };
+        let mut config = ConnectionConfig::new(host);
+        config.negotiation_timeout = limits.request_timeout;
         Self {
             client,
             host: host.to_owned(),
@@ -172,14 +168,22 @@ impl Connections {
         let token = Token(self.next_token);
         self.next_token += 1;
         let deadline = now + timeout;
-        let outgoing = Outgoing { token, request: body, versions, expects_answer: true, deadline };
+        let outgoing = Outgoing {
+            token,
+            request: body,
+            versions,
+            expects_answer: true,
+            deadline,
+            created: now,
+            role: Role::Client,
+        };
         let Some(stream) = self.streams.get_mut(&link) else {
             return self.done.push_back((purpose, Err(unsent("the connection is closed"))));
         };
         stream.purposes.insert(token, purpose);
         match &mut stream.state {
             State::Dialling { waiting, .. } => waiting.push(outgoing),
-            State::Standing { machine, .. } => machine.submit(outgoing),
+            State::Standing { machine, .. } => machine.submit(now, outgoing),
         }
         self.perform(now, link, network);
     }
@@ -197,7 +201,7 @@ impl Connections {
             (Arrival::Connected, State::Dialling { waiting, .. }) => {
                 let waiting = std::mem::take(waiting);
                 let mut machine = Box::new(Connection::new(self.config.clone(), Jitter::seeded(0), now));
-                waiting.into_iter().for_each(|outgoing| machine.submit(outgoing));
+                waiting.into_iter().for_each(|outgoing| machine.submit(now, outgoing));
                 stream.state = State::Standing { machine, input: BytesMut::new() };
                 self.perform(now, link, network);
             }
@@ -284,6 +288,8 @@ impl Connections {
             match action {
                 // Its brokers let everybody in.
                 Action::Authenticate => {}
+                // Nobody listens.
+                Action::Tell(_) => {}
                 Action::Write(frame) => network.write(now, link, frame.into_bytes()),
                 Action::Complete(token, result) => {
                     if let Some(purpose) = stream.purposes.remove(&token) {
@@ -342,7 +348,7 @@ impl Stream {
 fn take_in(now: Instant, machine: &mut Connection, input: &mut BytesMut, bytes: &Bytes) {
     input.extend_from_slice(bytes);
     loop {
-        match split_frame(input, DEFAULT_MAX_FRAME_SIZE) {
+        match split_frame(input, machine.max_frame_size()) {
             Ok(Some(frame)) => machine.on_frame(now, &frame),
             Ok(None) => return,
             Err(error) => return machine.on_broken(RequestError::NotKafka { reason: error.to_string() }),

@@ -16,7 +16,7 @@ use ottla_core::consumer::{
 };
 use ottla_core::groups::{
     Action, ClassicGroup, ClassicGroupConfig, CommittedOffsets, FetchedOffsets, FindGroupCoordinator,
-    GroupError, GroupResponse, LookupError, read_coordinator,
+    GroupError, GroupResponse, Holdings, LookupError, read_coordinator,
 };
 use ottla_core::metadata::ClusterSnapshot;
 use ottla_core::random::Jitter;
@@ -55,9 +55,9 @@ pub(super) struct ConsumerActor {
     commits: BTreeMap<Token, Commit>,
     topics_to_assign: Option<Vec<TopicName>>,
     /// Partitions that the group wants back and the application may still be working on.
-    revoking: Option<Vec<TopicPartition>>,
-    /// What the application is to be told.
-    events: VecDeque<Event>,
+    revoking: Vec<TopicPartition>,
+    /// What the application was told, and is to be told.
+    holdings: Holdings,
     /// Fetched and not handed out yet.
     fetched: VecDeque<Fetched>,
     application: Application,
@@ -73,11 +73,6 @@ pub(super) struct ConsumerActor {
 struct Commit {
     offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
     is_automatic: bool,
-}
-
-enum Event {
-    Assigned(Vec<TopicPartition>),
-    Lost(Vec<TopicPartition>),
 }
 
 impl ConsumerActor {
@@ -125,8 +120,8 @@ impl ConsumerActor {
             jitter,
             commits: BTreeMap::new(),
             topics_to_assign: None,
-            revoking: None,
-            events: VecDeque::new(),
+            revoking: Vec::new(),
+            holdings: Holdings::default(),
             fetched: VecDeque::new(),
             application: Application::new(now, random.bits()),
             max_poll_interval: settings.max_poll_interval,
@@ -248,6 +243,7 @@ impl ConsumerActor {
         while let Some(action) = self.group.poll_action(now) {
             any = true;
             self.on_group_action(now, action, network);
+            self.let_go(now);
         }
         any
     }
@@ -273,19 +269,17 @@ impl ConsumerActor {
                 self.tell_topics(now);
             }
             Action::Revoke { partitions } => {
-                self.revoking = Some(partitions);
-                if self.is_closing {
-                    self.finish_revocation(now);
-                }
+                self.holdings.on_revoke(&partitions);
+                self.revoking = partitions;
             }
             Action::Lost { partitions } => {
-                self.revoking = None;
+                self.revoking.clear();
                 self.give_up(&partitions);
-                self.tell_lost(partitions);
+                self.holdings.on_lost(&partitions);
             }
             Action::Assigned { partitions, added, .. } => {
                 self.positions.assign(&partitions);
-                self.events.push_back(Event::Assigned(added));
+                self.holdings.on_assigned(added);
             }
             Action::Committed { token, result } => self.on_committed(token, result),
             Action::OffsetsFetched { token, result } => self.on_looked_up(now, token, result),
@@ -406,24 +400,17 @@ impl ConsumerActor {
         }
     }
 
-    /// The application is told of what it lost, unless it was not told yet that it has it.
-    fn tell_lost(&mut self, mut lost: Vec<TopicPartition>) {
-        for event in &mut self.events {
-            let Event::Assigned(untold) = event else { continue };
-            let gone: Vec<_> = untold.extract_if(.., |partition| lost.contains(partition)).collect();
-            lost.retain(|partition| !gone.contains(partition));
-        }
-        self.events.push_back(Event::Lost(lost));
-    }
-
     fn give_up(&mut self, partitions: &[TopicPartition]) {
         self.positions.revoke(partitions);
         self.consumed.revoke(partitions);
     }
 
-    fn finish_revocation(&mut self, now: Now) {
-        let Some(partitions) = self.revoking.take() else { return };
-        self.give_up(&partitions);
-        self.group.on_revoked(now);
+    /// Tells the group once the application has let go of what was revoked or lost.
+    fn let_go(&mut self, now: Now) {
+        if self.holdings.poll_answer() {
+            let revoked = std::mem::take(&mut self.revoking);
+            self.give_up(&revoked);
+            self.group.on_revoked(now);
+        }
     }
 }

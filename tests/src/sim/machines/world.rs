@@ -121,7 +121,8 @@ impl World {
     pub(super) fn run(&mut self) {
         self.run_to_the_end();
         let notes = notes(&self.history, &self.tally, self.now, &self.cluster, self.faults_stopped);
-        self.consumers.iter_mut().flatten().for_each(|consumer| consumer.hear_out(&notes));
+        let now = clock::to_client(self.now);
+        self.consumers.iter_mut().flatten().for_each(|consumer| _ = consumer.hear_out(now, &notes));
     }
 
     fn run_to_the_end(&mut self) {
@@ -159,6 +160,7 @@ impl World {
             history: self.history.merge(journal),
             logs: self.logs(),
             idempotent: self.settings.idempotent,
+            is_calm: false,
             convergence_limit: CONVERGENCE_LIMIT,
             losses: Losses::default(),
         }

@@ -115,6 +115,7 @@ async fn read(consumer: &Consumer, plan: &ConsumerPlan, notebook: &Notebook) {
             sleep(plan.work.mul_f64(random.below(101) as f64 / 100.0)).await;
         }
         drop(batch);
+        notebook.note(ClientEvent::GivenBack { consumer: plan.name.clone(), group: plan.group.clone() });
         batches += 1;
         if plan.auto_commit.is_none() && batches % plan.commit_every == 0 {
             // Refused commits are repeated with the next ones; a rebalance makes them void.

@@ -24,14 +24,11 @@ pub(super) const KEYS: &[Key] = &[
         .alias(&["topic.metadata.refresh.interval.ms"]),
     Key::new("allow.auto.create.topics", CLIENT, Kind::Boolean, Some("true"))
         .note("Java has it for consumers only; librdkafka's default is false"),
-    Key::new("socket.connection.setup.timeout.max.ms", CLIENT, MILLIS, None)
-        .without_effect("every attempt to connect has the same time, socket.connection.setup.timeout.ms"),
-    Key::new("reconnect.backoff.ms", CLIENT, MILLIS, None)
-        .not_yet("reconnecting waits as retry.backoff.ms says"),
-    Key::new("reconnect.backoff.max.ms", CLIENT, MILLIS, None)
-        .not_yet("reconnecting waits as retry.backoff.max.ms says"),
-    Key::new("connections.max.idle.ms", CLIENT, Kind::Millis(i64::MIN, i64::MAX), None)
-        .not_yet("idle connections stay open until the broker closes them"),
+    Key::new("socket.connection.setup.timeout.max.ms", CLIENT, MILLIS, Some("30000")),
+    Key::new("reconnect.backoff.ms", CLIENT, MILLIS, Some("50")),
+    Key::new("reconnect.backoff.max.ms", CLIENT, MILLIS, Some("1000")),
+    Key::new("connections.max.idle.ms", CLIENT, Kind::Millis(i64::MIN, i64::MAX), Some("540000"))
+        .note("0 and less: they stay open until the broker closes them"),
     Key::new("send.buffer.bytes", CLIENT, Kind::Integer(-1, MAX_INT), Some("-1"))
         .alias(&["socket.send.buffer.bytes"])
         .note("-1 and 0: as the system adjusts it; Java: 131072"),
@@ -44,10 +41,9 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("client.rack", CLIENT, Kind::Text, Some("")).not_yet("partitions are read from their leaders"),
     Key::new("metadata.max.idle.ms", CLIENT, Kind::Millis(5000, i64::MAX), None)
         .without_effect("topics stay known as long as the client lives"),
-    Key::new("metadata.recovery.strategy", CLIENT, Kind::ChoiceAnyCase(&["REBOOTSTRAP", "NONE"]), None)
-        .not_yet("bootstrap.servers are always tried again when no known broker answers"),
-    Key::new("metadata.recovery.rebootstrap.trigger.ms", CLIENT, MILLIS, None)
-        .not_yet("bootstrap.servers are tried again when no known broker answers"),
+    Key::new("metadata.recovery.strategy", CLIENT, Kind::ChoiceAnyCase(&["REBOOTSTRAP", "NONE"]), Some("REBOOTSTRAP"))
+        .note("whether bootstrap.servers are tried again when no known broker answers"),
+    Key::new("metadata.recovery.rebootstrap.trigger.ms", CLIENT, MILLIS, Some("300000")),
     Key::new("enable.metrics.push", CLIENT, Kind::Boolean, Some("false"))
         .not_yet("no metrics are pushed to the brokers (KIP-714)"),
     Key::new("metric.reporters", CLIENT, Kind::List, None).jvm_only("names Java classes that report metrics"),

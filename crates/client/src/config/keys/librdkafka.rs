@@ -30,8 +30,8 @@ pub(super) const KEYS: &[Key] = &[
     ),
     Key::new("topic.blacklist", CLIENT, Kind::List, None)
         .without_effect("topics are subscribed to by name, not by pattern"),
-    Key::new("receive.message.max.bytes", CLIENT, INT, None)
-        .without_effect("answers have a limit of their own"),
+    Key::new("receive.message.max.bytes", CLIENT, INT, Some("104857600"))
+        .note("the largest answer; less than 1 MiB counts as that"),
     Key::new("message.copy.max.bytes", PRODUCER, INT, None)
         .without_effect("records are encoded where they are sent from"),
     Key::new("api.version.request", CLIENT, Kind::Boolean, None).without_effect(OLD_BROKERS),

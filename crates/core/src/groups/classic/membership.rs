@@ -140,6 +140,7 @@ impl ClassicGroup {
             members,
             topics,
             snapshot: TopicSnapshot::default(),
+            newest: TopicSnapshot::default(),
             skips_assignment: response.skip_assignment,
         });
         self.go(ClassicState::Assigning);
@@ -199,11 +200,21 @@ impl ClassicGroup {
             self.owned.iter().filter(|partition| !kept.contains(partition)).cloned().collect();
         if revoked.is_empty() {
             self.adopt(assigned);
-            return self.go(ClassicState::Stable);
+            self.go(ClassicState::Stable);
+            return self.reassign(now);
         }
         // Cooperative: what is withheld here comes to another member in the rebalance after this one.
         self.reason = "partitions were given up for other members";
         self.revoke(now, revoked, Some(assigned));
+    }
+
+    /// A stable leader has the group rebalance if what it assigned is out of date.
+    pub(super) fn reassign(&mut self, now: Now) {
+        let is_outdated = |leadership: &Leadership| leadership.newest != leadership.snapshot;
+        if self.leadership.as_ref().is_some_and(is_outdated) {
+            self.reason = "the topics' partitions changed";
+            self.release(now);
+        }
     }
 
     fn on_heartbeat(&mut self, now: Now, code: ErrorCode) {
@@ -269,6 +280,8 @@ impl ClassicGroup {
     /// Takes the next step towards the goal, with nothing left to give up.
     pub(super) fn proceed(&mut self, now: Now) {
         match self.goal() {
+            // The group gives its partitions to others from the JoinGroup request on.
+            Goal::Member if self.is_losing => self.go(ClassicState::Losing),
             Goal::Member => self.go(ClassicState::Joining),
             Goal::Idle => {
                 self.tell("the consumer unsubscribed");
@@ -295,18 +308,21 @@ impl ClassicGroup {
         self.revocation = None;
         self.reset();
         self.membership = Membership { generation_id: None, ..membership };
+        self.lose_partitions();
+        self.proceed(now);
+    }
+
+    fn lose_partitions(&mut self) {
         if !self.owned.is_empty() {
+            self.is_losing = true;
             self.outputs.push_back(Action::Lost { partitions: std::mem::take(&mut self.owned) });
         }
-        self.proceed(now);
     }
 
     pub(super) fn fail(&mut self, error: GroupError) {
         self.revocation = None;
         self.reset();
-        if !self.owned.is_empty() {
-            self.outputs.push_back(Action::Lost { partitions: std::mem::take(&mut self.owned) });
-        }
+        self.lose_partitions();
         if self.is_closing {
             return self.finish();
         }

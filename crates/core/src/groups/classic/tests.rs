@@ -126,6 +126,13 @@ impl Hand {
         self.answer(token, beaten(code));
     }
 
+    /// Partitions are lost, and the application lets go of them.
+    fn lost(&mut self, lost: &[i32]) {
+        assert_eq!(self.next(), Some(Action::Lost { partitions: partitions(lost) }));
+        assert_eq!(self.next(), None, "it may not have let go");
+        self.group.on_revoked(self.now);
+    }
+
     fn refuse_join(&mut self, token: Token, code: ErrorCode, member_id: &str) {
         let mut response = JoinGroupResponse::default();
         response.error_code = code.0;
@@ -244,6 +251,31 @@ fn a_leader_asks_for_partitions_and_assigns_to_all_members() {
     assert_eq!(hand.next(), Some(Action::Revoke { partitions: partitions(&[0, 1]) }));
 }
 
+#[test]
+fn partitions_that_change_while_the_leader_syncs_are_assigned_after_it() {
+    let mut hand = Hand::new(ClassicGroupConfig::new("g".into()));
+    hand.group.subscribe(hand.now, vec!["t".into()]);
+    hand.find();
+    let (token, _) = hand.join();
+    hand.answer(token, elected(&[("m", &["t"])], false));
+    assert!(matches!(hand.next(), Some(Action::NeedTopics { .. })));
+    // For a moment a broker did not know the topic.
+    hand.group.on_topics(hand.now, &TopicSnapshot::default());
+    let (token, _) = hand.sync();
+    let mut topics = TopicSnapshot::default();
+    topics.insert("t".into(), 2);
+    hand.group.on_topics(hand.now, &topics);
+    assert_eq!(hand.next(), None);
+    hand.answer(token, synced(&[]));
+    assert!(matches!(hand.next(), Some(Action::Assigned { .. })));
+    let (token, request) = hand.join();
+    assert_eq!(request.reason.as_deref(), Some("the topics' partitions changed"));
+    hand.answer(token, elected(&[("m", &["t"])], false));
+    assert!(matches!(hand.next(), Some(Action::NeedTopics { .. })));
+    hand.group.on_topics(hand.now, &topics);
+    assert_eq!(read_partitions(&hand.sync().1[0].assignment), [0, 1]);
+}
+
 fn read_partitions(blob: &bytes::Bytes) -> Vec<i32> {
     let assignment = consumer_protocol::decode_assignment(blob).expect("it is valid");
     assignment.assigned_partitions.iter().flat_map(|topic| topic.partitions.to_vec()).collect()
@@ -327,18 +359,76 @@ fn what_is_not_let_go_of_within_the_rebalance_timeout_is_lost() {
         }
     }
     assert_eq!(hand.now.instant.since(start), seconds(300));
-    assert_eq!(hand.next(), Some(Action::Lost { partitions: partitions(&[0, 1]) }));
+    assert!(matches!(hand.send(), (_, GroupRequest::LeaveGroup(_))));
+    hand.lost(&[0, 1]);
+    assert_eq!(hand.join().1.member_id, "");
+}
+
+#[test]
+fn a_member_that_lost_its_partitions_joins_again_only_when_the_application_has_let_go() {
+    for (code, member_id) in [(ErrorCode::ILLEGAL_GENERATION, "m"), (ErrorCode::UNKNOWN_MEMBER_ID, "")] {
+        let mut hand = Hand::stable();
+        hand.beat(code);
+        assert_eq!(hand.next(), Some(Action::Lost { partitions: partitions(&[0, 1]) }));
+        // However long it takes: no request, no deadline.
+        assert_eq!((hand.next(), hand.group.next_timeout()), (None, None));
+        hand.pass(seconds(1000));
+        assert_eq!((hand.next(), hand.group.state()), (None, ClassicState::Losing));
+        hand.group.on_revoked(hand.now);
+        assert_eq!(hand.join().1.member_id, member_id);
+        hand.group.on_revoked(hand.now);
+        assert_eq!((hand.next(), hand.group.state()), (None, ClassicState::Joining));
+    }
+}
+
+#[test]
+fn what_is_lost_while_it_is_given_up_is_waited_for_all_the_same() {
+    for code in [ErrorCode::ILLEGAL_GENERATION, ErrorCode::UNKNOWN_MEMBER_ID] {
+        let mut hand = Hand::stable();
+        hand.beat(ErrorCode::REBALANCE_IN_PROGRESS);
+        assert_eq!(hand.next(), Some(Action::Revoke { partitions: partitions(&[0, 1]) }));
+        hand.beat(code);
+        // What comes before the driver knows of the loss is the answer to the Revoke: it is not over.
+        hand.group.on_revoked(hand.now);
+        hand.lost(&[0, 1]);
+        hand.join();
+    }
+}
+
+#[test]
+fn a_commit_that_tells_of_the_loss_does_not_let_the_member_join_either() {
+    let mut hand = Hand::stable();
+    hand.beat(ErrorCode::REBALANCE_IN_PROGRESS);
+    assert!(matches!(hand.next(), Some(Action::Revoke { .. })));
+    let offset = OffsetAndMetadata::new(crate::consumer::Offset(5));
+    hand.group.commit(hand.now, [(TopicPartition::new("t", 0), offset)].into());
+    let (token, _) = hand.send();
+    hand.answer(token, offset_tests::committed(&[("t", 0, ErrorCode::ILLEGAL_GENERATION)]));
+    assert!(matches!(hand.next(), Some(Action::Committed { result: Err(_), .. })));
+    hand.lost(&[0, 1]);
     hand.join();
-    hand.group.on_revoked(hand.now);
-    assert_eq!(hand.group.state(), ClassicState::Joining);
+}
+
+#[test]
+fn who_leaves_or_unsubscribes_waits_for_nobody_and_who_comes_back_does() {
+    let mut hand = Hand::stable();
+    hand.beat(ErrorCode::ILLEGAL_GENERATION);
+    assert!(matches!(hand.next(), Some(Action::Lost { .. })));
+    hand.group.subscribe(hand.now, vec![]);
+    assert!(matches!(hand.send(), (_, GroupRequest::LeaveGroup(_))));
+    assert_eq!(hand.group.state(), ClassicState::Idle);
+    hand.group.subscribe(hand.now, vec!["t".into()]);
+    assert_eq!((hand.next(), hand.group.state()), (None, ClassicState::Losing));
+    hand.group.leave(hand.now);
+    assert_eq!((hand.next(), hand.next()), (Some(Action::Left), None));
 }
 
 #[test]
 fn an_unknown_member_loses_everything_and_joins_as_a_new_one() {
     let mut hand = Hand::stable();
     hand.beat(ErrorCode::UNKNOWN_MEMBER_ID);
-    assert_eq!(hand.next(), Some(Action::Lost { partitions: partitions(&[0, 1]) }));
     assert_eq!(hand.group.generation_id(), None);
+    hand.lost(&[0, 1]);
     assert_eq!(hand.join().1.member_id, "");
 }
 
@@ -346,8 +436,8 @@ fn an_unknown_member_loses_everything_and_joins_as_a_new_one() {
 fn a_member_of_an_earlier_generation_loses_everything_and_keeps_its_id() {
     let mut hand = Hand::stable();
     hand.beat(ErrorCode::ILLEGAL_GENERATION);
-    assert_eq!(hand.next(), Some(Action::Lost { partitions: partitions(&[0, 1]) }));
     assert_eq!(hand.group.generation_id(), None);
+    hand.lost(&[0, 1]);
     assert_eq!(hand.join().1.member_id, "m");
 }
 
@@ -369,6 +459,8 @@ fn what_only_a_person_can_mend_ends_the_membership() {
         assert_eq!((hand.next(), hand.group.next_timeout()), (None, None));
         // The same subscription tries again.
         hand.group.subscribe(hand.now, vec!["t".into()]);
+        assert_eq!(hand.next(), None, "the application may not know yet");
+        hand.group.on_revoked(hand.now);
         assert_eq!(hand.join().1.member_id, "");
     }
 }
@@ -517,6 +609,8 @@ fn an_application_that_does_not_poll_makes_room_until_it_does() {
     assert_eq!(hand.next(), Some(Action::Lost { partitions: partitions(&[0, 1]) }));
     assert_eq!((hand.next(), hand.group.next_timeout()), (None, None));
     hand.group.on_poll(hand.now);
+    assert_eq!((hand.next(), hand.group.state()), (None, ClassicState::Losing));
+    hand.group.on_revoked(hand.now);
     assert_eq!(hand.join().1.member_id, "");
     hand.group.on_poll(hand.now);
     assert_eq!(hand.next(), None);

@@ -1,15 +1,17 @@
 //! The application above a consumer: it asks for records, works on them for a while, asks again; is told of rebalances
 //! when it asks; and now and then takes so long that its partitions go to others.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
 use ottla_core::consumer::{Delivery, FetchEpoch, LeaderEpoch, Offset, TopicPartition};
+use ottla_core::groups::Notice;
 use ottla_core::request::Token;
 use ottla_core::time::{Instant, Now};
 use ottla_protocol::records::{Batch, RecordSet};
 
-use super::{ConsumerActor, Event};
+use super::ConsumerActor;
 use crate::random::Random;
 use crate::sim::history::{ClientEvent, Place};
 use crate::sim::machines::notes::Notes;
@@ -34,7 +36,7 @@ enum State {
     Polling,
     /// It works on what it got.
     Working { until: Instant },
-    /// It lets go of partitions, and waits for its last commit of them.
+    /// It is to let go of partitions, and waits for its last commit of them.
     Committing(Token),
 }
 
@@ -94,14 +96,15 @@ impl Application {
 }
 
 impl ConsumerActor {
-    /// Closes the consumer: hears what it was not told yet, commits what is done with, and leaves.
+    /// Closes the consumer: commits what is done with, hears what it was not told yet, and leaves.
     pub(in super::super) fn close(&mut self, now: Instant, notes: &Notes<'_>) {
         let now = crate::sim::machines::clock::to_client(now);
         if self.is_closing {
             return;
         }
-        self.hear_out(notes);
         self.is_closing = true;
+        let (consumer, group) = (self.name.clone(), GROUP.to_owned());
+        notes.note(ClientEvent::GivenBack { consumer, group });
         self.application.has_closed = true;
         self.consumed.on_poll();
         let offsets = self.consumed.uncommitted(None);
@@ -111,33 +114,39 @@ impl ConsumerActor {
         self.group.leave(now);
     }
 
-    /// Hears what it was not told yet: a busy application asks too seldom to hear it before the world ends.
-    pub(in super::super) fn hear_out(&mut self, notes: &Notes<'_>) {
-        while let Some(event) = self.events.pop_front() {
-            self.tell(event, notes);
+    /// Hears what it was not told yet; says whether there was something. A busy application asks too seldom to hear it
+    /// before the world ends.
+    pub(in super::super) fn hear_out(&mut self, now: Now, notes: &Notes<'_>) -> bool {
+        let any = self.holdings.next().is_some();
+        while self.holdings.next().is_some() {
+            self.tell(now, notes);
         }
+        any
     }
 
     /// What the application does now; says whether it did something.
     pub(super) fn use_it(&mut self, now: Now, notes: &Notes<'_>) -> bool {
         if self.is_closing {
-            // Nobody asks any more.
-            return false;
+            // Nobody asks any more: what is left is told once it is committed.
+            return self.commits.is_empty() && self.hear_out(now, notes);
         }
         match self.application.state {
-            State::Working { until } if until <= now.instant => self.begin_poll(now),
+            State::Working { until } if until <= now.instant => self.begin_poll(now, notes),
             State::Working { .. } => return false,
             State::Committing(token) if self.commits.contains_key(&token) => return false,
             State::Committing(_) => {
+                // Or they were lost meanwhile.
                 self.application.state = State::Polling;
-                self.let_go(now, notes);
+                self.tell(now, notes);
             }
             State::Polling => return self.poll(now, notes),
         }
         true
     }
 
-    fn begin_poll(&mut self, now: Now) {
+    fn begin_poll(&mut self, now: Now, notes: &Notes<'_>) {
+        let (consumer, group) = (self.name.clone(), GROUP.to_owned());
+        notes.note(ClientEvent::GivenBack { consumer, group });
         self.application.state = State::Polling;
         self.fetcher.unpin(std::mem::take(&mut self.application.holds));
         self.consumed.on_poll();
@@ -149,14 +158,13 @@ impl ConsumerActor {
             self.application.work(now.instant, notes.is_calm);
             return true;
         }
-        if let Some(event) = self.events.pop_front() {
-            self.tell(event, notes);
-            return true;
-        }
-        if let Some(partitions) = &self.revoking {
-            let offsets = self.consumed.uncommitted(Some(partitions));
+        if let Some(notice) = self.holdings.next() {
+            let offsets = match notice {
+                Notice::Revoked(partitions) => self.consumed.uncommitted(Some(partitions)),
+                _ => BTreeMap::new(),
+            };
             if offsets.is_empty() {
-                self.let_go(now, notes);
+                self.tell(now, notes);
             } else {
                 self.application.state = State::Committing(self.commit(now, offsets, false));
             }
@@ -166,38 +174,31 @@ impl ConsumerActor {
         self.application.current.is_some()
     }
 
-    fn tell(&self, event: Event, notes: &Notes<'_>) {
-        let (consumer, group) = (&self.name, GROUP);
-        let (partitions, is_assigned) = match event {
-            Event::Assigned(partitions) => (partitions, true),
-            Event::Lost(partitions) => (partitions, false),
+    /// Tells it what is next, and the group if it has let go by that.
+    fn tell(&mut self, now: Now, notes: &Notes<'_>) {
+        let (partitions, lost) = match self.holdings.begin() {
+            Some(Notice::Assigned(partitions)) => (partitions, None),
+            Some(Notice::Revoked(partitions)) => (partitions, Some(false)),
+            Some(Notice::Lost(partitions)) => (partitions, Some(true)),
+            _ => (Vec::new(), None),
         };
         for partition in partitions {
-            let (consumer, group, place) = (consumer.clone(), group.to_owned(), place(&partition));
-            notes.note(match is_assigned {
-                true => ClientEvent::Assigned { consumer, group, place },
-                false => ClientEvent::Revoked { consumer, group, place, lost: true },
+            let (consumer, group, place) = (self.name.clone(), GROUP.to_owned(), place(&partition));
+            notes.note(match lost {
+                None => ClientEvent::Assigned { consumer, group, place },
+                Some(lost) => ClientEvent::Revoked { consumer, group, place, lost },
             });
         }
-    }
-
-    /// Lets go of what the group wants back, unless it was lost meanwhile.
-    fn let_go(&mut self, now: Now, notes: &Notes<'_>) {
-        for partition in self.revoking.iter().flatten() {
-            let (consumer, group, place) = (self.name.clone(), GROUP.to_owned(), place(partition));
-            notes.note(ClientEvent::Revoked { consumer, group, place, lost: false });
-        }
-        self.finish_revocation(now);
+        self.holdings.on_told();
+        self.let_go(now);
     }
 
     /// Hands out the next batch of the current delivery that has something new; says whether there was one.
     fn take_batch(&mut self, notes: &Notes<'_>) -> bool {
         while let Some(mut fetched) = self.application.current.take() {
             let is_current = self.positions.is_current(&fetched.partition, fetched.fetch_epoch);
-            let is_going =
-                self.revoking.as_ref().is_some_and(|partitions| partitions.contains(&fetched.partition));
-            let is_wanted = is_current && !is_going;
-            if is_wanted && self.revoking.is_some() {
+            let is_wanted = is_current && !self.revoking.contains(&fetched.partition);
+            if is_wanted && !self.revoking.is_empty() {
                 // It goes on where it stops now.
                 self.fetched.push_front(fetched);
                 return false;

@@ -24,6 +24,8 @@ struct Walk {
     dice: Jitter,
     open: Vec<(Token, Option<GroupRequest>)>,
     operations_open: usize,
+    /// Partitions that are revoked or lost, and that the application has not let go of.
+    is_awaited: bool,
     left: bool,
 }
 
@@ -34,7 +36,12 @@ impl Walk {
             match self.hand.next() {
                 None => break,
                 Some(Action::FindCoordinator { token }) => self.open.push((token, None)),
-                Some(Action::Send { token, request, .. }) => self.open.push((token, Some(request))),
+                Some(Action::Send { token, request, .. }) => {
+                    let joins = matches!(request, GroupRequest::JoinGroup(_));
+                    assert!(!(joins && self.is_awaited), "it joins before the application has let go");
+                    self.open.push((token, Some(request)));
+                }
+                Some(Action::Revoke { .. } | Action::Lost { .. }) => self.is_awaited = true,
                 Some(Action::Committed { .. } | Action::OffsetsFetched { .. }) => self.operations_open -= 1,
                 Some(Action::Left) => self.left = true,
                 Some(_) => assert!(!self.left, "something happens after the end"),
@@ -86,7 +93,10 @@ impl Walk {
             2 if self.dice.below(4) == 0 => group.subscribe(now, vec![]),
             3 => group.on_poll_overdue(now),
             4 | 5 => group.on_poll(now),
-            6 | 7 => group.on_revoked(now),
+            6 | 7 => {
+                group.on_revoked(now);
+                self.is_awaited = false;
+            }
             8 | 9 => {
                 let mut topics = TopicSnapshot::default();
                 topics.insert("t".into(), self.dice.below(3) as i32);
@@ -120,8 +130,14 @@ fn any_order_of_events_leaves_the_machine_in_order() {
         let assignor: Arc<dyn Assignor> =
             if seed % 2 == 0 { Arc::new(RangeAssignor) } else { Arc::new(Cooperative) };
         let hand = Hand::with(ClassicGroupConfig::new("g".into()), assignor);
-        let mut walk =
-            Walk { hand, dice: Jitter::seeded(seed), open: Vec::new(), operations_open: 0, left: false };
+        let mut walk = Walk {
+            hand,
+            dice: Jitter::seeded(seed),
+            open: Vec::new(),
+            operations_open: 0,
+            is_awaited: false,
+            left: false,
+        };
         for _ in 0..1000 {
             walk.step();
             seen.insert(walk.hand.group.state());
@@ -151,5 +167,5 @@ fn any_order_of_events_leaves_the_machine_in_order() {
         }
         assert!(walk.left && walk.operations_open == 0, "seed {seed}: no end, or an operation without one");
     }
-    assert_eq!(seen.len(), 10, "the walks only came to {seen:?}");
+    assert_eq!(seen.len(), 11, "the walks only came to {seen:?}");
 }
