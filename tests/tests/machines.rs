@@ -6,7 +6,7 @@ use ottla_tests::sim::history::{ClientEvent, Event, Outcome};
 use ottla_tests::sim::machines;
 
 /// Seeds that every run of the tests takes; `OTTLA_MACHINES_SEEDS` names others, as `1000..2000`.
-const SEEDS: std::ops::Range<u64> = 0..200;
+const SEEDS: std::ops::Range<u64> = 0..100;
 /// Faults that fire in each world at least.
 const FAULTS: usize = 5;
 

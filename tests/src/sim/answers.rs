@@ -54,11 +54,13 @@ impl Answers {
                             && asked.includes(of)
                             && !errors.iter().any(|error| error.of == *of || error.of.is_empty())
                     };
-                    for (_, codes) in open.extract_if(.., |subject, _| is_well(subject)) {
-                        for code in codes {
-                            answers.counts.entry((*api, code)).or_default().handled += 1;
+                    open.retain(|subject, codes| {
+                        let is_well = is_well(subject);
+                        for code in codes.iter().filter(|_| is_well) {
+                            answers.counts.entry((*api, *code)).or_default().handled += 1;
                         }
-                    }
+                        !is_well
+                    });
                     for error in errors {
                         answers.counts.entry((*api, error.code)).or_default().answered += 1;
                         let subject = (asked.client_id.clone(), *api, error.of.clone());

@@ -38,7 +38,8 @@ impl JournalEvent {
             | Self::ClientDisconnected { .. }
             | Self::RequestReceived { .. }
             | Self::ResponseSent { .. }
-            | Self::FaultFired { .. } => self.write_of_connection(line),
+            | Self::FaultFired { .. }
+            | Self::FaultUndone { .. } => self.write_of_connection(line),
             _ => self.write_of_data(line),
         }
     }
@@ -74,6 +75,9 @@ impl JournalEvent {
                     line.place(request).field("api", api.to_string());
                 }
                 line.field("rule", rule).field("what", what);
+            }
+            Self::FaultUndone { rule, reason } => {
+                line.event("faultUndone").field("rule", rule).field("reason", reason);
             }
             _ => {}
         }
@@ -142,9 +146,6 @@ impl JournalEvent {
             Self::TopicCreated { topic_id, topic, partitions } => {
                 line.event("topicCreated").field("topicId", topic_id.to_string()).field("topic", topic);
                 line.field("partitions", partitions);
-            }
-            Self::FaultUndone { rule, reason } => {
-                line.event("faultUndone").field("rule", rule).field("reason", reason);
             }
             Self::TopicDeleted { topic_id, topic } => {
                 line.event("topicDeleted").field("topicId", topic_id.to_string()).field("topic", topic);

@@ -226,19 +226,30 @@ pub(super) fn draw(
             draw_rule(random, kind, cluster, consumers, work)
         })
         .collect();
-    match scenario {
-        Scenario::Codes => rules.extend(codes::draw(random, seed, work)),
-        Scenario::Refusals => rules.extend(codes::draw_refusals(random, work)),
-        Scenario::Topics => rules.extend(draw_deletions(random, cluster, work)),
-        Scenario::Wanderers => rules.extend(codes::draw_lost_places(random, work)),
-        _ => {}
-    }
+    rules.extend(draw_own(random, scenario, seed, cluster, work));
     if matches!(scenario, Scenario::Restarts | Scenario::Acks)
         || (scenario == Scenario::Mixed && one_in(random, 2))
     {
         rules.extend(draw_restarts(random, cluster, work));
     }
     FaultPlan::new(random.bits(), rules)
+}
+
+/// What only worlds of one kind have.
+fn draw_own(
+    random: &mut Random,
+    scenario: Scenario,
+    seed: u64,
+    cluster: &ClusterPlan,
+    work: Duration,
+) -> Vec<FaultRule> {
+    match scenario {
+        Scenario::Codes => codes::draw(random, seed, work),
+        Scenario::Refusals => codes::draw_refusals(random, work),
+        Scenario::Topics => draw_deletions(random, cluster, work),
+        Scenario::Wanderers => codes::draw_lost_places(random, work),
+        _ => Vec::new(),
+    }
 }
 
 /// What strikes in any world, whatever its clients do: pauses that are too short for a follower to fall out of sync.
