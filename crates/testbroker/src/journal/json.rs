@@ -113,6 +113,12 @@ impl JournalEvent {
                 line.field("generationId", generation_id).field("topic", topic);
                 line.field("partition", partition).field("offset", offset);
             }
+            _ => self.write_of_cluster(line),
+        }
+    }
+
+    fn write_of_cluster(&self, line: &mut Object) {
+        match self {
             Self::LeaderElected { topic_id, topic, partition, leader, leader_epoch, isr } => {
                 line.event("leaderElected").field("topicId", topic_id.to_string()).field("topic", topic);
                 line.field("partition", partition).field("leader", leader.0);

@@ -176,8 +176,26 @@ pub(super) fn draw(
     (cluster, consumers): (&ClusterPlan, &[ConsumerPlan]),
     work: Duration,
 ) -> FaultPlan {
+    let (kinds, count) = draw_kinds(random, scenario);
+    let mut rules: Vec<FaultRule> = (0..count)
+        .map(|_| {
+            let kind = pick(random, kinds);
+            draw_rule(random, kind, cluster, consumers, work)
+        })
+        .collect();
+    rules.extend(draw_own(random, scenario, seed, cluster, work));
+    if matches!(scenario, Scenario::Restarts | Scenario::Acks)
+        || (scenario == Scenario::Mixed && one_in(random, 2))
+    {
+        rules.extend(draw_restarts(random, cluster, work));
+    }
+    FaultPlan::new(random.bits(), rules)
+}
+
+/// What strikes in worlds of a kind, and how often.
+fn draw_kinds(random: &mut Random, scenario: Scenario) -> (&'static [Kind], usize) {
     use Kind::*;
-    let (kinds, count): (&[Kind], usize) = match scenario {
+    match scenario {
         Scenario::Calm => (&[], 0),
         Scenario::Mixed => (
             &[
@@ -219,20 +237,7 @@ pub(super) fn draw(
         }
         // It draws its own.
         Scenario::Machines => (&[], 0),
-    };
-    let mut rules: Vec<FaultRule> = (0..count)
-        .map(|_| {
-            let kind = pick(random, kinds);
-            draw_rule(random, kind, cluster, consumers, work)
-        })
-        .collect();
-    rules.extend(draw_own(random, scenario, seed, cluster, work));
-    if matches!(scenario, Scenario::Restarts | Scenario::Acks)
-        || (scenario == Scenario::Mixed && one_in(random, 2))
-    {
-        rules.extend(draw_restarts(random, cluster, work));
     }
-    FaultPlan::new(random.bits(), rules)
 }
 
 /// What only worlds of one kind have.
