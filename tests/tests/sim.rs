@@ -129,6 +129,7 @@ const KEPT: &[(Scenario, u64, &str)] = &[
     ),
     (Scenario::Coordinators, 400147, "a commit outlived its membership, and undid those of the next"),
     (Scenario::Restarts, 3064, "the cluster came back for ever for a follower that it could not expel"),
+    (Scenario::Acks, 900136, "what a leader had written was told as not written when a later attempt failed"),
     (Scenario::Expiry, 22, "what was given up came behind what a producer of another id sent next"),
     (Scenario::Topics, 1, "a new place was committed before what was fetched ahead of it was handed out"),
 ];

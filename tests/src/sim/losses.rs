@@ -13,10 +13,11 @@ use super::history::{ClientEvent, Event, Happened, Losses, Outcome, Place};
 const OF_ACKNOWLEDGED: [&str; 3] =
     ["acknowledged-is-kept", "acknowledged-is-not-written-over", "handed-out-at-least-once"];
 /// Rules about logs: they take for granted that an offset has one record for ever.
-const OF_LOGS: [&str; 8] = [
+const OF_LOGS: [&str; 9] = [
     "acknowledged-is-kept",
     "acknowledged-is-not-written-over",
     "commits-do-not-go-back",
+    "committed-was-given-back",
     "committed-was-handed-out",
     "handed-out-at-least-once",
     "handed-out-in-order",

@@ -87,6 +87,7 @@ impl<T> Producer<T> {
     fn failed(&mut self, now: Instant, index: PartitionIndex, mut batch: Batch<T>, error: ProduceError) {
         let code = error.code();
         let perhaps_written = error.is_perhaps_written()
+            || code == Some(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND)
             || (self.config.acks == Acks::All && code.is_some_and(may_follow_an_append));
         if code.is_some_and(ErrorCode::refreshes_metadata) || code.is_none() {
             self.refresh_metadata();
@@ -102,6 +103,8 @@ impl<T> Producer<T> {
         if !(in_time && may_pass) {
             let error = match may_pass {
                 true => ProduceError::timed_out(batch.perhaps_written | perhaps_written, Some(error)),
+                // What is refused now may have been written by an earlier attempt.
+                false if batch.perhaps_written => ProduceError::timed_out(true, Some(error)),
                 false => error,
             };
             return self.give_up(index, batch, error);

@@ -444,6 +444,7 @@ fn a_refusal_that_may_follow_an_append_leaves_the_batch_perhaps_written() {
         (Acks::All, ErrorCode::REQUEST_TIMED_OUT, ProduceErrorKind::PerhapsWritten),
         (Acks::All, ErrorCode::NOT_ENOUGH_REPLICAS, ProduceErrorKind::TimedOut),
         (Acks::Leader, ErrorCode::NOT_LEADER_OR_FOLLOWER, ProduceErrorKind::TimedOut),
+        (Acks::Leader, ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND, ProduceErrorKind::PerhapsWritten),
     ] {
         let mut world = World::new(ProducerConfig { acks, enable_idempotence: false, ..config() });
         world.append(0, 0, 10).expect("room");
@@ -452,6 +453,19 @@ fn a_refusal_that_may_follow_an_append_leaves_the_batch_perhaps_written() {
         assert_eq!(world.run(10_000).len(), 0);
         assert_eq!(world.completed, [(1, Err(expected))], "{acks:?}, {code}");
     }
+}
+
+#[test]
+fn a_refusal_of_what_an_earlier_attempt_may_have_written_leaves_it_perhaps_written() {
+    let mut world = World::new(ProducerConfig { enable_idempotence: false, ..config() });
+    world.append(0, 0, 10).expect("room");
+    let sent = world.run(0).remove(0);
+    let lost = RequestError::Disconnected { sent: true, reason: "reset".into() };
+    world.producer.on_produced(at(100), sent.token, Err(lost));
+    let again = world.run(2000).remove(0);
+    world.producer.on_produced(at(2000), again.token, Err(RequestError::Closed));
+    world.run(2000);
+    assert_eq!(world.completed, [(1, Err(ProduceErrorKind::PerhapsWritten))]);
 }
 
 #[test]

@@ -181,11 +181,10 @@ impl Fickle {
                 let a_while = if self.is_calm || self.random.below(2) == 0 { 5 } else { 1_500 };
                 self.tell_at = Some((now + self.millis(a_while), topics));
             }
-            Action::Revoke { .. } => {
+            Action::Revoke { .. } | Action::Lost { .. } => {
                 let a_while = if self.is_calm || self.random.below(2) == 0 { 20 } else { 4_500 };
                 self.let_go_at = Some(now + self.millis(a_while));
             }
-            Action::Lost { .. } => self.let_go_at = None,
             // It comes back as another one.
             Action::Left => {
                 self.group = group(&self.client, self.is_cooperative, &mut self.random);
