@@ -5,6 +5,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use ottla_core::connection::{
     self as machine, Action, ConnectError, ConnectErrorKind, Login, Outgoing, Told, not_frames,
@@ -16,6 +17,7 @@ use ottla_core::request::RequestError;
 use ottla_core::sasl::{Mechanism, SaslError};
 use ottla_core::time::Instant;
 use ottla_protocol::types::Str;
+use tokio::io::AsyncWrite;
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep, sleep_until, timeout};
 use tracing::{Instrument, Level, debug, debug_span, enabled};
@@ -30,6 +32,8 @@ use crate::input::Input;
 use crate::replies::Replies;
 use crate::write_queue::WriteQueue;
 
+/// How long a peer may take to read what is left when a connection ends well.
+const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 /// Reads in a row before the task lets others run.
 const MAX_READS: usize = 16;
 
@@ -68,6 +72,9 @@ async fn connect_and_run(
         Ok(stream) => {
             let mut task = Task::new(dialer, target, stream, commands, Arc::clone(&shared), begun);
             let reason = task.run().await;
+            if reason == RequestError::Closed {
+                task.flush().await;
+            }
             shared.close();
             return task.finish(reason);
         }
@@ -159,6 +166,13 @@ impl Task {
     async fn run(&mut self) -> RequestError {
         let mut timer = pin!(sleep_until(self.clock.deadline(Instant::ZERO)));
         poll_fn(|cx| self.poll(cx, timer.as_mut())).await
+    }
+
+    /// Sends what the stream holds back: TLS keeps records that the socket did not take. Nobody waits for an answer to
+    /// them, so nothing else would.
+    async fn flush(&mut self) {
+        let stream = &mut self.stream;
+        _ = timeout(FLUSH_LIMIT, poll_fn(|cx| Pin::new(&mut *stream).poll_flush(cx))).await;
     }
 
     /// Ends what is still open.

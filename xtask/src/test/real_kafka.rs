@@ -33,6 +33,9 @@ pub fn run(filters: &[String]) -> Result<Tally> {
         vec![("OTTLA_TEST_KAFKA", one.bootstrap_servers()), ("OTTLA_TEST_KAFKA3", three.bootstrap_servers())];
     let mut tally = section("end-to-end tests", "kafka", filters, &[], kafka.clone()).run()?;
 
+    // In a process of its own, whose open files and tasks are counted.
+    tally += section("cut connections", "cut_connections", filters, &["no_request"], kafka.clone()).run()?;
+
     println!("\n== starting Kafka with every listener");
     let (secured, missing) = Temporary::secured("test-secured")?;
     println!("{}, logs in {}", secured.bootstrap_servers(), secured.logs());

@@ -15,7 +15,7 @@ use super::source::Source;
 
 /// Collects the settings of a [`TlsConfig`].
 ///
-/// At least one of [`bundled_roots`](Self::bundled_roots), [`system_roots`](Self::system_roots),
+/// At least one of `bundled_roots`, `system_roots`,
 /// [`ca_location`](Self::ca_location), [`ca_pem`](Self::ca_pem) and [`ca_der`](Self::ca_der) is needed; they add up.
 #[derive(Clone, Debug)]
 #[must_use]
