@@ -101,6 +101,8 @@ pub struct ClusterPlan {
     pub topics: Vec<(String, i32)>,
     /// Whether its nodes speak only what Kafka 2.1 did.
     pub is_old: bool,
+    /// How long a session lasts, where brokers authenticate.
+    pub session: Option<Duration>,
 }
 
 impl Plan {
@@ -125,6 +127,9 @@ impl Plan {
             _ => Vec::new(),
         };
         cluster.is_old = matches!(scenario, Scenario::Wanderers | Scenario::Refusals) && one_in(random, 2);
+        if scenario == Scenario::Sessions {
+            cluster.session = Some(between_ms(random, 1_500, 8_000));
+        }
         let spare = faults::draw_spare(random, &cluster, work);
         let plan =
             Self { seed, scenario, cluster, producers, consumers, wanderers, faults, spare, network, work };
@@ -193,6 +198,7 @@ impl ClusterPlan {
             group_initial_rebalance_delay: pick_ms(random, &[0, 500, 3_000]),
             topics,
             is_old: false,
+            session: None,
         }
     }
 }

@@ -8,6 +8,7 @@ mod consumer;
 mod notebook;
 mod panics;
 mod producer;
+mod sessions;
 mod wanderer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,6 +109,7 @@ impl<'a> World<'a> {
     fn start(plan: &'a Plan) -> Self {
         let settings = &plan.cluster;
         let broker = TestBroker::builder().start_unix_ms(START_UNIX_MS).cluster(|cluster| {
+            let cluster = settings.session.into_iter().fold(cluster, sessions::listen);
             let old = OLD_VERSIONS.iter().filter(|_| settings.is_old);
             old.fold(cluster, |cluster, (api, max)| cluster.api_versions(*api, VersionRange::new(0, *max)))
                 .nodes(settings.nodes)
@@ -197,10 +199,11 @@ impl<'a> World<'a> {
     }
 
     fn builder(&self, name: &str, seed: u64) -> ottla_client::ClientBuilder {
-        ottla_client::Client::builder(self.broker.bootstrap_servers())
+        let builder = ottla_client::Client::builder(self.broker.bootstrap_servers())
             .client_id(name)
             .connector(self.networks[name].clone())
-            .deterministic(self.clock, seed)
+            .deterministic(self.clock, seed);
+        if self.plan.cluster.session.is_some() { sessions::log_in(builder, seed) } else { builder }
     }
 
     /// What goes wrong on the networks, until the last of it is over or the work is.

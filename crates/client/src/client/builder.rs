@@ -320,6 +320,10 @@ impl ClientBuilder {
             dialer.connector = Arc::new(TlsConnector::new(dialer.connector, config.clone()));
         }
         dialer.credentials = self.credentials.clone();
+        #[cfg(feature = "__simulation")]
+        if let Some(seed) = self.seed {
+            dialer.entropy = fixed_entropy(seed);
+        }
         dialer.events = self.events.clone();
         dialer.max_requests = self.max_requests_per_connection;
         let (initial, max) = self.reconnect_backoff;
@@ -337,6 +341,15 @@ impl Settings {
     pub(crate) fn jitter(&self) -> Jitter {
         Jitter::seeded(self.seed.unwrap_or_else(fresh_seed))
     }
+}
+
+/// The same secrets again in the same world; never in a program.
+#[cfg(feature = "__simulation")]
+fn fixed_entropy(seed: u64) -> ottla_transport::EntropySource {
+    let mut bytes = [0; 32];
+    let mut jitter = Jitter::seeded(seed);
+    bytes.chunks_exact_mut(8).for_each(|chunk| chunk.copy_from_slice(&jitter.next_u64().to_be_bytes()));
+    ottla_transport::EntropySource::Fixed(bytes)
 }
 
 /// A seed from the operating system. It only spreads load, so without one the same seed does.

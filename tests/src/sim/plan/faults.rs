@@ -235,6 +235,10 @@ fn draw_kinds(random: &mut Random, scenario: Scenario) -> (&'static [Kind], usiz
         Scenario::Wanderers => {
             (&[Delay, Close, MoveLeader, MoveCoordinator, FetchError, OtherError], 6 + random.below(8))
         }
+        Scenario::Sessions => (
+            &[Delay, Drop, Close, Cut, Hang, LoseAnswer, ProduceError, MoveLeader, MoveCoordinator],
+            8 + random.below(12),
+        ),
         // It draws its own.
         Scenario::Machines => (&[], 0),
     }

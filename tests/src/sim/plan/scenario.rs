@@ -33,11 +33,13 @@ pub enum Scenario {
     Wanderers,
     /// The machines of `ottla-core` alone, without a runtime and without the client's drivers.
     Machines,
+    /// Brokers want to know who is there, and again every few seconds.
+    Sessions,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Mixed,
         Self::Calm,
         Self::Leaders,
@@ -53,6 +55,7 @@ impl Scenario {
         Self::Topics,
         Self::Wanderers,
         Self::Machines,
+        Self::Sessions,
     ];
 
     /// As commands spell it.
@@ -73,6 +76,7 @@ impl Scenario {
             Self::Topics => "topics",
             Self::Wanderers => "wanderers",
             Self::Machines => "machines",
+            Self::Sessions => "sessions",
         }
     }
 
