@@ -125,6 +125,10 @@ impl ClassicGroup {
         }
         self.handed_in.clear();
         self.leadership = None;
+        if self.state != ClassicState::Joining {
+            // Meanwhile it was told to let go: it is a member, and what comes next is up to that.
+            return;
+        }
         if self.is_outdated {
             // Join again at once rather than to have partitions assigned that are not wanted.
             return;
@@ -175,6 +179,10 @@ impl ClassicGroup {
     fn on_sync(&mut self, now: Now, response: &SyncGroupResponse) {
         coverage::told(ApiKey::SYNC_GROUP, ErrorCode(response.error_code));
         match ErrorCode(response.error_code) {
+            // Meanwhile it was told to let go: whatever it would get, it does not want.
+            ErrorCode::NONE | ErrorCode::REBALANCE_IN_PROGRESS if self.state != ClassicState::Syncing => {
+                return self.alive(now);
+            }
             ErrorCode::NONE => {}
             ErrorCode::REBALANCE_IN_PROGRESS => {
                 self.reason = "the group rebalances";

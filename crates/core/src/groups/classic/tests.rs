@@ -701,6 +701,31 @@ fn a_cooperative_member_gives_up_only_what_is_withheld_and_joins_again() {
     hand.join();
 }
 
+/// Without a step that the state has not.
+#[test]
+fn an_answer_that_comes_while_the_application_lets_go_gives_it_nothing() {
+    for answers_join in [true, false] {
+        let mut hand = Hand::with(ClassicGroupConfig::new("g".into()), Arc::new(Cooperative));
+        hand.become_stable(&[0, 1]);
+        hand.beat(ErrorCode::REBALANCE_IN_PROGRESS);
+        let (token, _) = hand.join();
+        let token = if answers_join {
+            token
+        } else {
+            hand.answer(token, joined("m-1", "m-2", 6));
+            hand.sync().0
+        };
+        hand.group.subscribe(hand.now, Vec::new());
+        assert_eq!(hand.next(), Some(Action::Revoke { partitions: partitions(&[0, 1]) }));
+        let answer = if answers_join { elected(&[("m-1", &["t"])], false) } else { synced(&[0, 1]) };
+        hand.answer(token, answer);
+        assert_eq!((hand.group.state(), hand.next()), (ClassicState::Revoking, None));
+        hand.group.on_revoked(hand.now);
+        assert!(matches!(hand.send().1, GroupRequest::LeaveGroup(_)));
+        assert_eq!((hand.group.state(), hand.group.assignment()), (ClassicState::Idle, &[][..]));
+    }
+}
+
 #[test]
 fn a_lookup_that_is_refused_for_good_fails_the_group() {
     let mut hand = Hand::new(ClassicGroupConfig::new("g".into()));
