@@ -11,6 +11,7 @@ mod clock;
 mod connections;
 mod consumer;
 mod fickle;
+mod membership;
 mod network;
 mod notes;
 mod plan;

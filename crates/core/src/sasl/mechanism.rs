@@ -89,3 +89,16 @@ impl<'a> Start<'a> {
         self.entropy
     }
 }
+
+/// The last of these steps is none that the exchange has, however often it is tried; those before it are.
+#[cfg(all(test, feature = "sasl"))]
+pub(super) fn assert_ends_in_misuse(mut exchange: Box<dyn Exchange>, steps: &[Option<&[u8]>]) {
+    let (last, before) = steps.split_last().expect("there are steps");
+    for step in before {
+        exchange.next(*step).expect("a legal step");
+    }
+    for _ in 0..2 {
+        let error = exchange.next(*last).expect_err("no such step");
+        assert_eq!(error.kind(), super::SaslErrorKind::Misuse, "{steps:?}: {error}");
+    }
+}

@@ -90,6 +90,7 @@ impl Exchange for PlainExchange {
 mod tests {
     use super::*;
     use crate::random::Entropy;
+    use crate::sasl::mechanism::assert_ends_in_misuse;
     use crate::time::Now;
 
     fn start(plain: &Plain) -> Box<dyn Exchange> {
@@ -121,15 +122,7 @@ mod tests {
         let steps: [&[Option<&[u8]>]; 4] =
             [&[Some(b"")], &[None, None], &[None, Some(b""), None], &[None, Some(b""), Some(b"")]];
         for steps in steps {
-            let mut exchange = start(&alice());
-            let (last, before) = steps.split_last().expect("there are steps");
-            for step in before {
-                exchange.next(*step).expect("a legal step");
-            }
-            for _ in 0..2 {
-                let error = exchange.next(*last).expect_err("no such step");
-                assert_eq!(error.kind(), SaslErrorKind::Misuse, "{steps:?}: {error}");
-            }
+            assert_ends_in_misuse(start(&alice()), steps);
         }
     }
 

@@ -16,11 +16,11 @@ use ottla_core::consumer::{
 };
 use ottla_core::groups::{
     Action, ClassicGroup, ClassicGroupConfig, CommittedOffsets, FetchedOffsets, FindGroupCoordinator,
-    GroupError, GroupResponse, Holdings, LookupError, read_coordinator,
+    GroupError, Holdings,
 };
 use ottla_core::metadata::ClusterSnapshot;
 use ottla_core::random::Jitter;
-use ottla_core::request::{RequestError, Token};
+use ottla_core::request::Token;
 use ottla_core::time::{Instant, Now, earliest};
 use ottla_protocol::compression::Decompressor;
 use ottla_protocol::message::Message;
@@ -33,6 +33,7 @@ use self::application::{Application, Fetched};
 use super::client::{Client, Done, Progress};
 use super::clock;
 use super::connections::{Lane, Peer, Purpose};
+use super::membership;
 use super::network::Network;
 use super::notes::Notes;
 use super::settings::{GROUP, MAX_ROUNDS, Settings, TOPICS};
@@ -292,23 +293,9 @@ impl ConsumerActor {
         }
     }
 
-    fn on_done(&mut self, now: Now, (purpose, result): Done) {
+    fn on_done(&mut self, now: Now, done: Done) {
+        let Some((purpose, result)) = membership::answer(&mut self.group, now, done) else { return };
         match purpose {
-            Purpose::Coordinator(token) => {
-                let result = result.map_err(LookupError::Request).and_then(|answer| {
-                    let response = answer.decode::<FindCoordinatorRequest>().map_err(LookupError::Request)?;
-                    read_coordinator(&response, answer.version).map_err(LookupError::Code)
-                });
-                self.group.on_coordinator(now, token, result);
-            }
-            Purpose::Group(token, api) => {
-                let result = result.and_then(|answer| {
-                    GroupResponse::decode(api, &answer.body, answer.version)
-                        .expect("group requests have group answers")
-                        .map_err(RequestError::Decode)
-                });
-                self.group.on_response(now, token, result);
-            }
             Purpose::Offsets(token) => {
                 let result = result.and_then(|answer| answer.decode::<ListOffsetsRequest>());
                 let result = result.as_ref().map_err(Clone::clone);

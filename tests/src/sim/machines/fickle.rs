@@ -11,13 +11,9 @@ use std::time::Duration;
 use ottla_core::assignors::{
     Assignment, Assignor, Member, RangeAssignor, RebalanceProtocol, RoundRobinAssignor, TopicSnapshot,
 };
-use ottla_core::groups::{
-    Action, ClassicGroup, ClassicGroupConfig, ClassicState, FindGroupCoordinator, GroupResponse, LookupError,
-    read_coordinator,
-};
+use ottla_core::groups::{Action, ClassicGroup, ClassicGroupConfig, ClassicState, FindGroupCoordinator};
 use ottla_core::metadata::ClusterSnapshot;
 use ottla_core::random::Jitter;
-use ottla_core::request::RequestError;
 use ottla_core::time::{Instant, Now, earliest};
 use ottla_protocol::message::Message;
 use ottla_protocol::messages::find_coordinator_request::FindCoordinatorRequest;
@@ -26,6 +22,7 @@ use ottla_protocol::types::{Str, TopicName};
 use super::client::{Client, Done, Progress};
 use super::clock;
 use super::connections::{Lane, Peer, Purpose};
+use super::membership;
 use super::network::Network;
 use super::settings::{MAX_ROUNDS, TOPICS};
 use crate::random::Random;
@@ -198,24 +195,9 @@ impl Fickle {
         }
     }
 
-    fn on_done(&mut self, now: Now, (purpose, result): Done) {
-        match purpose {
-            Purpose::Coordinator(token) => {
-                let result = result.map_err(LookupError::Request).and_then(|answer| {
-                    let response = answer.decode::<FindCoordinatorRequest>().map_err(LookupError::Request)?;
-                    read_coordinator(&response, answer.version).map_err(LookupError::Code)
-                });
-                self.group.on_coordinator(now, token, result);
-            }
-            Purpose::Group(token, api) => {
-                let result = result.and_then(|answer| {
-                    GroupResponse::decode(api, &answer.body, answer.version)
-                        .expect("group requests have group answers")
-                        .map_err(RequestError::Decode)
-                });
-                self.group.on_response(now, token, result);
-            }
-            other => unreachable!("no member asks for that: {other:?}"),
+    fn on_done(&mut self, now: Now, done: Done) {
+        if let Some((other, _)) = membership::answer(&mut self.group, now, done) {
+            unreachable!("no member asks for that: {other:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::random::Entropy;
+use crate::sasl::mechanism::assert_ends_in_misuse;
 use crate::time::Now;
 
 const NONCE: &str = "rOprNGfwEbeRWgbNEkqO";
@@ -191,15 +192,7 @@ fn steps_out_of_order_are_misuse() {
         &[None, first, last, last],
     ];
     for steps in steps {
-        let mut exchange = user().replay(NONCE).expect("a nonce");
-        let (last, before) = steps.split_last().expect("there are steps");
-        for step in before {
-            exchange.next(*step).expect("a legal step");
-        }
-        for _ in 0..2 {
-            let error = exchange.next(*last).expect_err("no such step");
-            assert_eq!(error.kind(), SaslErrorKind::Misuse, "{steps:?}: {error}");
-        }
+        assert_ends_in_misuse(user().replay(NONCE).expect("a nonce"), steps);
     }
 }
 
