@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::ConfigError;
+use crate::config_error::ConfigError;
 
 /// Kafka's usual port, taken where an address names none.
 const DEFAULT_PORT: u16 = 9092;

@@ -7,7 +7,7 @@ use ottla_core::request::RequestError;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::types::TopicName;
 
-use crate::config::ConfigError;
+use crate::config_error::ConfigError;
 
 /// An operation of the client failed.
 #[derive(Clone)]

@@ -27,10 +27,9 @@
 
 mod address;
 mod client;
-#[cfg(not(feature = "properties"))]
-mod config;
 #[cfg(feature = "properties")]
 pub mod config;
+mod config_error;
 mod consumer;
 mod error;
 mod producer;
@@ -38,7 +37,7 @@ mod record;
 pub mod sasl;
 
 pub use client::{Client, ClientBuilder, Destination};
-pub use config::error::ConfigError;
+pub use config_error::ConfigError;
 pub use consumer::{
     Batch, Consumer, ConsumerBuilder, ConsumerError, ConsumerRecord, ConsumerRecords, Message,
     RebalanceListener,

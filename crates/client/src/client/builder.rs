@@ -20,7 +20,7 @@ use ottla_transport::{TlsConfig, TlsConnector};
 use super::pool::{Pool, PoolConfig};
 use super::{Client, MetadataHandle, Settings, Shared};
 use crate::address;
-use crate::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::error::ClientError;
 
 /// Settings of a [`Client`].

@@ -9,7 +9,6 @@ use ottla_core::producer::Acks;
 use ottla_protocol::compression::{Compression, CompressionLevel};
 use ottla_transport::TcpConnector;
 
-use super::error::ConfigError;
 use super::key::Role;
 use super::properties::Properties;
 use super::secured;
@@ -18,6 +17,7 @@ use super::unused::{self, Unused};
 use super::value::Value;
 use super::values::Values;
 use crate::client::{Client, ClientBuilder};
+use crate::config_error::ConfigError;
 use crate::consumer::ConsumerBuilder;
 use crate::producer::ProducerBuilder;
 

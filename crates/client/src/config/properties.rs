@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use super::error::ConfigError;
 use super::keys;
+use crate::config_error::ConfigError;
 
 mod lines;
 

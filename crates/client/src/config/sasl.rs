@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 
-use super::error::ConfigError;
 use super::login_module::{KerberosOptions, LoginModule};
 use super::password::Password;
 use super::token_source::{self, OAuthBearerSettings};
 use super::values::{Given, Values};
+use crate::config_error::ConfigError;
 
 /// How the client proves who it is.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,7 +10,6 @@ use ottla_transport::TcpConnector;
 #[cfg(feature = "tls")]
 use ottla_transport::{TlsConfig, TlsConfigBuilder};
 
-use super::error::ConfigError;
 #[cfg(feature = "sasl")]
 use super::login_module::{KerberosOptions, UnsecuredOptions};
 use super::sasl::SaslSettings;
@@ -23,6 +22,7 @@ use super::tls::{Pem, TlsVersion, Verification};
 #[cfg(feature = "sasl")]
 use super::token_source::{OAuthBearerSettings, TokenSource};
 use crate::client::ClientBuilder;
+use crate::config_error::ConfigError;
 
 /// The builder, with connections that are secured so.
 pub(super) fn secure(

@@ -1,9 +1,9 @@
 //! How connections are secured: `security.protocol`, and what it calls for.
 
-use super::error::ConfigError;
 use super::sasl::SaslSettings;
 use super::tls::TlsSettings;
 use super::values::Values;
+use crate::config_error::ConfigError;
 
 /// How connections are secured.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::error::ConfigError;
 use super::password::Password;
 use super::store_conversion::StoreType;
 use super::values::{Given, Values};
+use crate::config_error::ConfigError;
 
 /// How connections are encrypted.
 #[derive(Clone, Debug, PartialEq, Eq)]

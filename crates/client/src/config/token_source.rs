@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::error::ConfigError;
 use super::login_module::{OAuthBearerOptions, UnsecuredOptions};
 use super::password::Password;
 use super::sasl::not_beside_jaas;
 use super::values::Values;
+use crate::config_error::ConfigError;
 
 /// Tokens, and what goes with them.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,9 +6,9 @@ use ottla_transport::{
     TokenEndpoint,
 };
 
-use super::error::ConfigError;
 use super::secured::SecuredConnector;
 use super::token_source::{AssertionSource, OAuthBearerSettings, TokenRefresh, TokenSource};
+use crate::config_error::ConfigError;
 
 const ENDPOINT: &str = "sasl.oauthbearer.token.endpoint.url";
 

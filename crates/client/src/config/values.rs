@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::error::ConfigError;
 use super::key::{Key, Status};
 use super::keys;
 use super::password::Password;
 use super::properties::Properties;
 use super::suggestion;
 use super::value::{self, Value};
+use crate::config_error::ConfigError;
 
 /// Values that were read by what their keys hold.
 #[derive(Clone)]

@@ -21,7 +21,7 @@ use super::listener::{Deaf, RebalanceListener};
 use super::poll::Poller;
 use super::{Consumer, ConsumerSettings, Shared};
 use crate::client::Client;
-use crate::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::error::ClientError;
 
 /// The largest batch that is decompressed, in bytes, unless `fetch_memory` is larger: what brokers accept by default

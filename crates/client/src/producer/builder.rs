@@ -10,7 +10,7 @@ use ottla_protocol::types::TopicName;
 use super::topics::{MakePartitioner, Topics};
 use super::{Producer, ProducerSettings};
 use crate::client::Client;
-use crate::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::error::ClientError;
 
 /// Settings of a [`Producer`].
