@@ -105,16 +105,32 @@ impl ApiKey {
     /// `None` where the response does not say it or is cut short; and for the APIs of delegation tokens and for
     /// ApiVersions, whose responses say it behind all else.
     pub fn throttle_time_ms_in(self, version: i16, body: &[u8]) -> Option<i32> {
+        let at = self.throttle_time_at(version, body)?;
+        body.get(at..)?.first_chunk().map(|ms| i32::from_be_bytes(*ms))
+    }
+
+    /// Writes a throttle time into the body of a response, where [`throttle_time_ms_in`](Self::throttle_time_ms_in) finds
+    /// it; says whether there is room for one. For brokers and proxies.
+    pub fn set_throttle_time_ms_in(self, version: i16, body: &mut [u8], ms: i32) -> bool {
+        let at = self.throttle_time_at(version, body);
+        let place = at.and_then(|at| body.get_mut(at..)).and_then(|rest| rest.first_chunk_mut());
+        match place {
+            Some(place) => *place = ms.to_be_bytes(),
+            None => return false,
+        }
+        true
+    }
+
+    fn throttle_time_at(self, version: i16, body: &[u8]) -> Option<usize> {
         let Throttle { since, offset } = self.api()?.throttle;
         if version < since {
             return None;
         }
-        let rest = match offset {
-            Some(offset) => body.get(usize::from(offset)..)?,
-            None if self == Self::PRODUCE => skip::produced_topics(version, body)?,
-            None => return None,
-        };
-        rest.first_chunk().map(|ms| i32::from_be_bytes(*ms))
+        match offset {
+            Some(offset) => Some(usize::from(offset)),
+            None if self == Self::PRODUCE => Some(body.len() - skip::produced_topics(version, body)?.len()),
+            None => None,
+        }
     }
 }
 

@@ -217,6 +217,7 @@ impl Cluster {
     pub(crate) fn forget(&mut self, connection: ConnectionId, reason: Option<&CloseReason>) {
         let Some(gone) = self.connections.remove(&connection) else { return };
         self.note_disconnected(connection, reason);
+        self.held_up.forget(connection);
         if let Some(current) = gone.current {
             let request = RequestId { connection, sequence: current.sequence };
             self.fetches.remove(request);
@@ -329,7 +330,7 @@ impl Cluster {
     /// Starts the next request of a connection that is free.
     fn start_next(&mut self, now: Now, connection: ConnectionId) {
         let Some(state) = self.connections.get_mut(&connection) else { return };
-        if state.current.is_some() {
+        if state.current.is_some() || self.held_up.is_paused(connection) {
             return;
         }
         let Some(frame) = state.queued.pop_front() else { return };
@@ -460,6 +461,11 @@ impl Cluster {
     /// The faults that requests meet with.
     pub fn faults(&mut self) -> Faults<'_> {
         Faults::new(Place::Cluster(self))
+    }
+
+    /// A connection that was not read is read again.
+    pub(crate) fn read_on(&mut self, connection: ConnectionId) {
+        self.freed.push_back(connection);
     }
 
     fn current(&self, request: RequestId) -> Option<&Current> {

@@ -41,6 +41,8 @@ pub enum ControlError {
     UnknownListener(String),
     /// The node's replica lacks records: it must not lead.
     NotInSync(NodeId),
+    /// There is no such config, or its value is none; with Kafka's text.
+    InvalidConfig(String),
 }
 
 impl fmt::Display for ControlError {
@@ -53,6 +55,7 @@ impl fmt::Display for ControlError {
             Self::UnknownListener(name) => write!(f, "no such listener with SASL: {name}"),
             Self::NodeFenced(node) => write!(f, "the node is fenced: {node}"),
             Self::NotInSync(node) => write!(f, "not in sync, so it cannot lead: {node}"),
+            Self::InvalidConfig(why) => write!(f, "not a config: {why}"),
         }
     }
 }
@@ -273,6 +276,34 @@ impl Cluster {
         if start > replica.log.start_offset() {
             let isr = self.topics.partition(id).map(|found| found.state().isr.clone()).unwrap_or_default();
             isr.into_iter().for_each(|node| self.delete_records(id, node, start));
+        }
+        self.settle(now);
+        Ok(())
+    }
+
+    /// Gives a config of a topic another value, as IncrementalAlterConfigs would; what it holds already stays as it is.
+    ///
+    /// # Errors
+    /// There is no such topic, or no such config, or it takes no such value.
+    pub fn set_topic_config(
+        &mut self,
+        now: Now,
+        topic: &str,
+        name: &str,
+        value: &str,
+    ) -> Result<(), ControlError> {
+        self.now = now;
+        let key = TopicKey::Name(topic.into());
+        let found = self.topics.find_mut(&key).ok_or_else(|| ControlError::UnknownTopic(topic.into()))?;
+        found.config.set(name, Some(&value.into())).map_err(ControlError::InvalidConfig)?;
+        let min_insync_replicas = found.config.min_insync_replicas;
+        let partitions: Vec<_> = found.partition_ids().collect();
+        for partition in &mut found.partitions {
+            partition.set_min_insync_replicas(min_insync_replicas);
+        }
+        for partition in partitions {
+            self.retain(partition);
+            self.replication.dirty.insert(partition);
         }
         self.settle(now);
         Ok(())

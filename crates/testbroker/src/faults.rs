@@ -14,6 +14,7 @@ mod injection;
 pub(crate) mod json;
 mod plan;
 mod plan_error;
+mod rewrite;
 mod rule_builder;
 
 pub use action::{FaultAction, When};

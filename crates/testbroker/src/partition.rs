@@ -59,6 +59,11 @@ impl Partition {
         }
     }
 
+    /// Asks for so many replicas in sync from now on.
+    pub(crate) fn set_min_insync_replicas(&mut self, min_insync_replicas: usize) {
+        self.min_isr = min_insync_replicas.min(self.replicas.len());
+    }
+
     /// As the controller has it.
     pub(crate) fn state(&self) -> &PartitionState {
         self.image.current()

@@ -160,6 +160,20 @@ mod tests {
     }
 
     #[test]
+    fn a_throttle_time_is_written_where_it_is_read() {
+        let api = ApiKey::PRODUCE;
+        for version in ProduceResponse::VERSIONS.min..=ProduceResponse::VERSIONS.max {
+            let mut expected = response(version, 3);
+            let mut body = expected.to_bytes(version).expect("a valid response").to_vec();
+            assert!(api.set_throttle_time_ms_in(version, &mut body, 77));
+            expected.throttle_time_ms = 77;
+            assert_eq!(body, expected.to_bytes(version).expect("a valid response"), "{version}");
+        }
+        assert!(!ApiKey::API_VERSIONS.set_throttle_time_ms_in(3, &mut [0; 100], 77));
+        assert!(!ApiKey::METADATA.set_throttle_time_ms_in(12, &mut [0; 3], 77));
+    }
+
+    #[test]
     fn lengths_that_lie_are_not_followed() {
         for byte in [0x7f, 0x80, 0xff, 0x01] {
             for version in [3, 9, 13] {

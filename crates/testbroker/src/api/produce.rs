@@ -237,8 +237,20 @@ fn failure(
     response.record_errors = records.collect();
     if let Some(partition) = partition {
         tell_leader(cluster, call, partition, &mut response);
+        mislead(cluster, call, partition, &mut response);
     }
     response
+}
+
+/// Names another leader, if a rule wants it.
+fn mislead(cluster: &Cluster, call: &Call, id: (Uuid, i32), row: &mut PartitionProduceResponse) {
+    let Some(fate) = call.fate.as_ref().filter(|_| call.version >= FIRST_VERSION_WITH_LEADER) else { return };
+    let Some(topic) = cluster.topics.with_id(id.0) else { return };
+    if let Some((node, epochs_back)) = fate.misdirection(At::partition(Some(&topic.name), id.1)) {
+        row.current_leader.leader_id = node;
+        let leader_epoch = i64::from(row.current_leader.leader_epoch) - i64::from(epochs_back);
+        row.current_leader.leader_epoch = i32::try_from(leader_epoch).unwrap_or(-1).max(-1);
+    }
 }
 
 /// Says who leads, as far as the node has heard.
@@ -262,10 +274,15 @@ fn with_endpoints(cluster: &Cluster, produce: WaitingProduce) -> ProduceResponse
 }
 
 fn endpoint(cluster: &Cluster, call: &Call, id: NodeId) -> Option<NodeEndpoint> {
-    let node = cluster.nodes.get(&id)?;
-    let at = node.endpoint(call.listener);
     let mut endpoint = NodeEndpoint::default();
     endpoint.node_id = id;
+    let Some(node) = cluster.nodes.get(&id) else {
+        // Only a rule names such a node.
+        endpoint.host = format!("node-{id}").into();
+        endpoint.port = i32::from(u16::MAX);
+        return (id.0 >= 0).then_some(endpoint);
+    };
+    let at = node.endpoint(call.listener);
     endpoint.host = at.host.clone();
     endpoint.port = i32::from(at.port);
     endpoint.rack = node.rack.clone();

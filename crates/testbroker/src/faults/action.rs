@@ -77,6 +77,25 @@ pub enum FaultAction {
         #[cfg_attr(feature = "json", serde(default, skip_serializing_if = "When::is_default"))]
         when: When,
     },
+    /// The answer is sent twice: a second frame with the same correlation id follows the first.
+    Repeat,
+    /// The answer says that the client is throttled, where it can, and for so long nothing more is read from the
+    /// connection, as by a broker since 2.0 (KIP-219).
+    Throttle {
+        /// How long, in whole milliseconds; at most [`MAX_DELAY`](super::MAX_DELAY).
+        #[cfg_attr(feature = "json", serde(rename = "ms", with = "super::json::millis"))]
+        by: Duration,
+    },
+    /// Produce alone: the selected partitions are refused with NOT_LEADER_OR_FOLLOWER, and the answer names another
+    /// leader than there is (KIP-951), in the versions that name one.
+    Misdirect {
+        /// Who leads, it says. For a node that is not there it makes up an address.
+        #[cfg_attr(feature = "json", serde(with = "super::json::node"))]
+        node: NodeId,
+        /// So many leader epochs before the one that the broker knows.
+        #[cfg_attr(feature = "json", serde(default, skip_serializing_if = "super::json::is_zero"))]
+        epochs_back: u32,
+    },
     /// A node is shut down: what it leads moves first. This and what follows is done before the request is applied.
     StopNode {
         /// The node.
@@ -165,6 +184,15 @@ pub enum FaultAction {
         /// So many offsets below the high watermark stay.
         left: u32,
     },
+    /// A config of a topic gets another value, as by IncrementalAlterConfigs.
+    SetTopicConfig {
+        /// The topic.
+        topic: String,
+        /// The config: `max.message.bytes`.
+        name: String,
+        /// Its value.
+        value: String,
+    },
 }
 
 impl FaultAction {
@@ -179,13 +207,14 @@ impl FaultAction {
                 | Self::PauseReplication { .. }
                 | Self::DeleteTopic { .. }
                 | Self::DeleteRecords { .. }
+                | Self::SetTopicConfig { .. }
         )
     }
 
     /// The time that it takes, if it takes any.
     pub(crate) fn time(&self) -> Option<Duration> {
         match self {
-            Self::Delay { by, .. } | Self::PauseReplication { by, .. } => Some(*by),
+            Self::Delay { by, .. } | Self::PauseReplication { by, .. } | Self::Throttle { by } => Some(*by),
             Self::StopNode { down_for, .. } | Self::KillNode { down_for, .. } => *down_for,
             Self::DeleteTopic { gone_for, .. } => *gone_for,
             _ => None,
@@ -198,7 +227,8 @@ impl FaultAction {
             Self::MoveLeader { topic, .. }
             | Self::PauseReplication { topic, .. }
             | Self::DeleteTopic { topic, .. }
-            | Self::DeleteRecords { topic, .. } => Some(topic),
+            | Self::DeleteRecords { topic, .. }
+            | Self::SetTopicConfig { topic, .. } => Some(topic),
             Self::MoveCoordinator { group, .. } => Some(group),
             _ => None,
         }

@@ -104,6 +104,9 @@ pub(crate) fn apply_control(cluster: &mut Cluster, now: Now, fired: &Fired) {
         FaultAction::DeleteRecords { topic, partition, left } => {
             cluster.delete_oldest_records(now, topic, *partition, *left)
         }
+        FaultAction::SetTopicConfig { topic, name, value } => {
+            cluster.set_topic_config(now, topic, name, value)
+        }
         _ => Ok(()),
     };
     if let Err(error) = done {

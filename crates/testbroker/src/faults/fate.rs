@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::types::NodeId;
 
 use super::{FaultAction, Selector, When};
 use crate::subject::Part;
@@ -15,6 +16,10 @@ pub(crate) struct Fate {
     pub(crate) request_delay: Duration,
     pub(crate) response_delay: Duration,
     pub(crate) ending: Ending,
+    /// Whether the answer is sent twice.
+    pub(crate) repeats: bool,
+    /// For how long the connection is not read after the answer.
+    pub(crate) throttle: Duration,
 }
 
 /// How a request ends.
@@ -33,6 +38,8 @@ struct Injected {
     on: Selector,
     code: ErrorCode,
     when: When,
+    /// Who leads instead, as the answer says, and how many leader epochs ago.
+    misdirection: Option<(NodeId, u32)>,
 }
 
 /// What a handler is about to answer for.
@@ -85,7 +92,7 @@ impl Fate {
     /// Whether a rule with this action still has something to do to a request with these parts.
     pub(super) fn has_room_for(&self, on: &Selector, action: &FaultAction, parts: &[Part]) -> bool {
         let is_selected = |part: &&Part| on.selects((*part).into());
-        if let FaultAction::Error { .. } = action {
+        if matches!(action, FaultAction::Error { .. } | FaultAction::Misdirect { .. }) {
             let is_taken = |part: &Part| self.errors.iter().any(|error| error.on.selects(part.into()));
             return parts.iter().filter(is_selected).any(|part| !is_taken(part));
         }
@@ -96,7 +103,17 @@ impl Fate {
 
     pub(super) fn add(&mut self, on: &Selector, action: &FaultAction) {
         match *action {
-            FaultAction::Error { code, when } => self.errors.push(Injected { on: on.clone(), code, when }),
+            FaultAction::Error { code, when } => {
+                self.errors.push(Injected { on: on.clone(), code, when, misdirection: None });
+            }
+            FaultAction::Misdirect { node, epochs_back } => self.errors.push(Injected {
+                on: on.clone(),
+                code: ErrorCode::NOT_LEADER_OR_FOLLOWER,
+                when: When::BeforeApply,
+                misdirection: Some((node, epochs_back)),
+            }),
+            FaultAction::Repeat => self.repeats = true,
+            FaultAction::Throttle { by } => self.throttle += by,
             FaultAction::Delay { by, when: When::BeforeApply } => self.request_delay += by,
             FaultAction::Delay { by, when: When::AfterApply } => self.response_delay += by,
             FaultAction::Drop { when } => self.ending = Ending::Drop(when),
@@ -113,5 +130,10 @@ impl Fate {
     pub(crate) fn error(&self, when: When, at: At<'_>) -> Option<ErrorCode> {
         let due = self.errors.iter().find(|error| error.on.selects(at))?;
         (due.when == when).then_some(due.code)
+    }
+
+    /// Who leads a partition, as the answer is to say, and how many leader epochs ago.
+    pub(crate) fn misdirection(&self, at: At<'_>) -> Option<(NodeId, u32)> {
+        self.errors.iter().find(|error| error.on.selects(at))?.misdirection
     }
 }

@@ -1,5 +1,5 @@
-//! Requests and answers that wait because a rule delays them. A connection has one of them at most, so their number
-//! needs no bound of its own.
+//! Requests and answers that wait because a rule delays them, and connections that are not read because a rule throttles
+//! them. A connection has one of each at most, so their number needs no bound of its own.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use ottla_protocol::error_codes::FoundErrorCode;
 use ottla_protocol::frame::FrameBuf;
 
 use crate::cluster::Call;
-use crate::connection::RequestId;
+use crate::connection::{ConnectionId, RequestId};
 use crate::now::Instant;
 use crate::timers::Timers;
 
@@ -37,11 +37,13 @@ pub(crate) struct Reply {
 pub(crate) struct HeldUp {
     by_request: BTreeMap<RequestId, Held>,
     timers: Timers<RequestId>,
+    /// Until when connections are not read.
+    pauses: Timers<ConnectionId>,
 }
 
 impl Default for HeldUp {
     fn default() -> Self {
-        Self { by_request: BTreeMap::new(), timers: Timers::new() }
+        Self { by_request: BTreeMap::new(), timers: Timers::new(), pauses: Timers::new() }
     }
 }
 
@@ -57,7 +59,25 @@ impl HeldUp {
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        [self.timers.next(), self.pauses.next()].into_iter().flatten().min()
+    }
+
+    /// A connection is not read before `until`.
+    pub(crate) fn pause(&mut self, connection: ConnectionId, until: Instant) {
+        self.pauses.set(&connection, Some(until));
+    }
+
+    pub(crate) fn is_paused(&self, connection: ConnectionId) -> bool {
+        self.pauses.is_set(&connection)
+    }
+
+    pub(crate) fn forget(&mut self, connection: ConnectionId) {
+        self.pauses.set(&connection, None);
+    }
+
+    /// A connection that is read again.
+    pub(crate) fn pop_resumed(&mut self, now: Instant) -> Option<ConnectionId> {
+        self.pauses.pop_due(now)
     }
 
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(RequestId, Held)> {

@@ -11,7 +11,7 @@ use super::held::{Held, Reply};
 use super::{At, Ending, Fate, When};
 use crate::api;
 use crate::cluster::{Call, Cluster};
-use crate::connection::{Action, CloseReason, RequestId};
+use crate::connection::{Action, CloseReason, ConnectionId, RequestId};
 use crate::journal::JournalEvent;
 use crate::subject::About;
 
@@ -108,7 +108,8 @@ impl Cluster {
         let failure = self.failure_of(request).map(|failure| failure.reason.clone());
         let Some(current) = self.take_current(request) else { return };
         let connection = request.connection;
-        match current.fate.map(|fate| fate.ending).unwrap_or_default() {
+        let fate = current.fate.as_deref();
+        match fate.map(|fate| fate.ending).unwrap_or_default() {
             Ending::Drop(_) => self.actions.push_back(Action::Proceed(connection)),
             Ending::Close(_) => self.close(connection, CloseReason::Fault),
             Ending::Cut(bytes) if bytes < reply.frame.total_len() => {
@@ -123,9 +124,21 @@ impl Cluster {
                     self.forget(connection, Some(&reason));
                     self.actions.push_back(Action::Cut(connection, reply.frame.into_bytes()));
                 } else {
-                    self.actions.push_back(Action::Respond(connection, reply.frame));
+                    let frame = match fate {
+                        Some(fate) => fate.rewrite(reply),
+                        None => reply.frame,
+                    };
+                    self.actions.push_back(Action::Respond(connection, frame));
+                    self.throttle(connection, fate);
                 }
             }
+        }
+    }
+
+    /// Reads nothing more from a connection for as long as rules want.
+    fn throttle(&mut self, connection: ConnectionId, fate: Option<&Fate>) {
+        if let Some(fate) = fate.filter(|fate| !fate.throttle.is_zero()) {
+            self.held_up.pause(connection, self.now.instant + fate.throttle);
         }
     }
 
@@ -157,15 +170,22 @@ impl Cluster {
     /// The end of a request that wants no answer.
     pub(crate) fn end_without_answer(&mut self, request: RequestId) {
         let Some(current) = self.take_current(request) else { return };
-        match current.fate.map(|fate| fate.ending).unwrap_or_default() {
+        let fate = current.fate.as_deref();
+        match fate.map(|fate| fate.ending).unwrap_or_default() {
             Ending::Close(_) => self.close(request.connection, CloseReason::Fault),
             Ending::Hang(_) => self.mute(request.connection),
-            _ => self.actions.push_back(Action::Proceed(request.connection)),
+            _ => {
+                self.actions.push_back(Action::Proceed(request.connection));
+                self.throttle(request.connection, fate);
+            }
         }
     }
 
     /// Takes up what has waited long enough.
     pub(crate) fn release_held_up(&mut self) {
+        while let Some(connection) = self.held_up.pop_resumed(self.now.instant) {
+            self.read_on(connection);
+        }
         while let Some((request, held)) = self.held_up.pop_due(self.now.instant) {
             match held {
                 Held::Response(reply) => self.send(request, reply),

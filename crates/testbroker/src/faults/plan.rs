@@ -249,6 +249,9 @@ impl FaultRule {
         }
         match &self.action {
             FaultAction::Error { code: ErrorCode::NONE, .. } => Err(PlanErrorKind::NoError),
+            FaultAction::Misdirect { .. } if on.api != Some(ApiKey::PRODUCE) => {
+                Err(PlanErrorKind::NotForProduce)
+            }
             _ => Ok(()),
         }
     }

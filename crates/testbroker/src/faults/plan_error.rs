@@ -53,6 +53,8 @@ pub enum PlanErrorKind {
     NotByItself,
     /// The error code 0, which is none.
     NoError,
+    /// `misdirect` for another API than Produce: only its answers name leaders so.
+    NotForProduce,
     /// A delay longer than [`MAX_DELAY`].
     DelayTooLong {
         /// How long.
@@ -108,6 +110,9 @@ impl fmt::Display for PlanError {
             PlanErrorKind::EmptyWindow => f.write_str("the time window ends before it begins"),
             PlanErrorKind::NotByItself => {
                 f.write_str("only what is done to the cluster can happen at a time by itself, and nothing else can be set")
+            }
+            PlanErrorKind::NotForProduce => {
+                f.write_str("only the answers to Produce name a wrong leader: set its api to Produce")
             }
             PlanErrorKind::NoError => f.write_str("code 0 is no error"),
             PlanErrorKind::DelayTooLong { by } => {

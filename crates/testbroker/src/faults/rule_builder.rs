@@ -253,6 +253,21 @@ impl FaultRuleBuilder<'_> {
         self.action(FaultAction::Hang { when: When::AfterApply })
     }
 
+    /// The answer is sent twice.
+    pub fn repeat(self) -> Result<Fault, PlanError> {
+        self.action(FaultAction::Repeat)
+    }
+
+    /// The answer says that the client is throttled, and the connection is not read for so long.
+    pub fn throttle(self, by: Duration) -> Result<Fault, PlanError> {
+        self.action(FaultAction::Throttle { by })
+    }
+
+    /// Partitions have another leader, it says. Only for Produce.
+    pub fn misdirect(self, node: NodeId, epochs_back: u32) -> Result<Fault, PlanError> {
+        self.action(FaultAction::Misdirect { node, epochs_back })
+    }
+
     /// Any action.
     pub fn action(mut self, action: FaultAction) -> Result<Fault, PlanError> {
         self.rule.action = action;

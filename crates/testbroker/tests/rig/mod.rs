@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ottla_protocol::compression::{Compression, Compressor};
-use ottla_protocol::frame::{FrameBuf, decode_response_header, encode_request};
+use ottla_protocol::frame::{FrameBuf, decode_response_header, encode_request, split_frame};
 use ottla_protocol::message::{Message, Request, Response};
 use ottla_protocol::messages::create_topics_request::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
@@ -125,9 +125,12 @@ impl Rig {
         while let Some(action) = self.cluster.poll_action() {
             match action {
                 Action::Respond(connection, frame) => {
-                    let bytes = frame.into_bytes().slice(4..);
-                    (connection, &bytes).hash(&mut self.trace);
-                    self.answers.entry(connection).or_default().push(bytes);
+                    let mut bytes = bytes::BytesMut::from(frame.into_bytes());
+                    // An answer that is sent twice is two frames.
+                    while let Some(frame) = split_frame(&mut bytes, usize::MAX).expect("frames") {
+                        (connection, &frame).hash(&mut self.trace);
+                        self.answers.entry(connection).or_default().push(frame);
+                    }
                 }
                 Action::Proceed(connection) => {
                     connection.hash(&mut self.trace);
