@@ -19,6 +19,7 @@ mod handed_out_by_its_owner;
 mod handed_out_in_order;
 mod handed_out_is_stored;
 mod holdings;
+mod invalid_for_a_reason;
 mod joins_with_empty_hands;
 mod leader_epochs_rise;
 mod lost_for_a_reason;
@@ -30,6 +31,7 @@ mod rebalances_in_time;
 mod resolved_once;
 mod sequences_have_no_gap;
 mod told_in_turn;
+mod too_large_alone;
 mod written_in_order;
 mod written_once;
 
@@ -69,6 +71,7 @@ pub const CHECKERS: &[Checker] = &[
     handed_out_by_its_owner::CHECKER,
     handed_out_in_order::CHECKER,
     handed_out_is_stored::CHECKER,
+    invalid_for_a_reason::CHECKER,
     joins_with_empty_hands::CHECKER,
     leader_epochs_rise::CHECKER,
     lost_for_a_reason::CHECKER,
@@ -79,6 +82,7 @@ pub const CHECKERS: &[Checker] = &[
     resolved_once::CHECKER,
     sequences_have_no_gap::CHECKER,
     told_in_turn::CHECKER,
+    too_large_alone::CHECKER,
     written_in_order::CHECKER,
     written_once::CHECKER,
 ];

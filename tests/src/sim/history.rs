@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use ottla_protocol::error_code::ErrorCode;
 use ottla_testbroker::journal::{JournalEntry, JournalEvent};
 
 /// A record of the workload; its value starts with this number, so that it is known wherever it turns up.
@@ -31,6 +32,10 @@ pub enum ClientEvent {
         id: RecordId,
         /// The topic.
         topic: String,
+        /// Bytes of a batch with this record alone, at most.
+        size: usize,
+        /// Whether it has a key.
+        has_key: bool,
     },
     /// The record is written.
     Acknowledged {
@@ -51,6 +56,8 @@ pub enum ClientEvent {
         id: RecordId,
         /// Whether it may be in the log all the same.
         perhaps_written: bool,
+        /// What the broker said, if it did.
+        code: Option<ErrorCode>,
         /// Why.
         error: String,
     },

@@ -7,6 +7,7 @@ mod codes;
 mod faults;
 mod network;
 mod scenario;
+mod topic_configs;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -103,6 +104,8 @@ pub struct ClusterPlan {
     pub is_old: bool,
     /// How long a session lasts, where brokers authenticate.
     pub session: Option<Duration>,
+    /// How long clients stay with the brokers that they know when none answers; `None`: for Java's 5 minutes.
+    pub rebootstrap: Option<Duration>,
 }
 
 impl Plan {
@@ -127,9 +130,7 @@ impl Plan {
             _ => Vec::new(),
         };
         cluster.is_old = matches!(scenario, Scenario::Wanderers | Scenario::Refusals) && one_in(random, 2);
-        if scenario == Scenario::Sessions {
-            cluster.session = Some(between_ms(random, 1_500, 8_000));
-        }
+        cluster.draw_own(random, scenario);
         let spare = faults::draw_spare(random, &cluster, work);
         let plan =
             Self { seed, scenario, cluster, producers, consumers, wanderers, faults, spare, network, work };
@@ -199,6 +200,24 @@ impl ClusterPlan {
             topics,
             is_old: false,
             session: None,
+            rebootstrap: None,
+        }
+    }
+
+    /// What only clusters of one kind have.
+    fn draw_own(&mut self, random: &mut Random, scenario: Scenario) {
+        match scenario {
+            Scenario::Sessions | Scenario::Logins => self.session = Some(between_ms(random, 1_500, 8_000)),
+            Scenario::Answers if one_in(random, 2) => {
+                self.session = Some(between_ms(random, 1_500, 8_000));
+            }
+            Scenario::Hints => {
+                // The old ones name no leaders.
+                self.is_old = one_in(random, 5);
+                self.metadata_propagation_delay = pick_ms(random, &[0, 50, 500, 2_000]);
+            }
+            Scenario::Outages => self.rebootstrap = Some(between_ms(random, 500, 6_000)),
+            _ => {}
         }
     }
 }

@@ -21,16 +21,16 @@ impl Happened {
 impl ClientEvent {
     fn to_json(&self) -> Value {
         match self {
-            Self::Sent { producer, id, topic } => {
-                json!({"event": "sent", "producer": producer, "id": id.0, "topic": topic})
-            }
+            Self::Sent { producer, id, topic, size, has_key } => json!({
+                "event": "sent", "producer": producer, "id": id.0, "topic": topic, "size": size, "hasKey": has_key,
+            }),
             Self::Acknowledged { producer, id, place, offset } => {
                 let place = text(place);
                 json!({"event": "acknowledged", "producer": producer, "id": id.0, "at": place, "offset": offset})
             }
-            Self::Failed { producer, id, perhaps_written, error } => json!({
+            Self::Failed { producer, id, perhaps_written, code, error } => json!({
                 "event": "failed", "producer": producer, "id": id.0, "perhapsWritten": perhaps_written,
-                "error": error,
+                "code": code.map(|code| code.0), "error": error,
             }),
             Self::ProducerMemory { producer, used_bytes, limit_bytes } => json!({
                 "event": "producerMemory", "producer": producer, "used": used_bytes, "limit": limit_bytes,

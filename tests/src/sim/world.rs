@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ottla_client::MetadataRecovery;
 use ottla_protocol::message::VersionRange;
 use ottla_protocol::types::NodeId;
 use ottla_testbroker::journal::JournalEvent;
@@ -203,7 +204,15 @@ impl<'a> World<'a> {
             .client_id(name)
             .connector(self.networks[name].clone())
             .deterministic(self.clock, seed);
-        if self.plan.cluster.session.is_some() { sessions::log_in(builder, seed) } else { builder }
+        let builder = match self.plan.cluster.rebootstrap {
+            Some(trigger) => builder.metadata_recovery(MetadataRecovery::Rebootstrap { trigger }),
+            None => builder,
+        };
+        match self.plan.scenario {
+            Scenario::Logins => sessions::log_in_at_times(builder, seed),
+            _ if self.plan.cluster.session.is_some() => sessions::log_in(builder, seed),
+            _ => builder,
+        }
     }
 
     /// What goes wrong on the networks, until the last of it is over or the work is.
@@ -243,7 +252,7 @@ impl<'a> World<'a> {
             sleep_until(self.started + at).await;
             for (name, network) in &self.networks {
                 if fault.client.as_ref().is_none_or(|client| client == name) {
-                    set_weather(network, fault.weather, begins, self.plan.seed);
+                    set_weather(network, fault.weather, begins, self.plan);
                 }
             }
         }
@@ -271,8 +280,7 @@ impl<'a> World<'a> {
             network.silence(false);
             network.cut_next(0, 0, 0);
             network.delay(LATENCY);
-            for node in 1..=self.plan.cluster.nodes {
-                let node = NodeId(i32::try_from(node).expect("few nodes"));
+            for node in node_ids(self.plan.cluster.nodes) {
                 network.bring_up(node);
                 network.isolate(node, false);
             }
@@ -341,14 +349,23 @@ impl<'a> World<'a> {
     }
 }
 
-fn set_weather(network: &MemoryNetwork, weather: Weather, begins: bool, seed: u64) {
+fn node_ids(nodes: usize) -> impl Iterator<Item = NodeId> {
+    (1..=i32::try_from(nodes).expect("few nodes")).map(NodeId)
+}
+
+fn set_weather(network: &MemoryNetwork, weather: Weather, begins: bool, plan: &Plan) {
     match weather {
         Weather::Cut { node } => network.cut(node),
-        Weather::CutNext { streams, most_bytes } => network.cut_next(streams, most_bytes, seed),
+        Weather::CutNext { streams, most_bytes } => network.cut_next(streams, most_bytes, plan.seed),
         Weather::Refuse { node, .. } if begins => network.take_down(node),
         Weather::Refuse { node, .. } => network.bring_up(node),
         Weather::Isolate { node, .. } => network.isolate(node, begins),
         Weather::Silence { .. } => network.silence(begins),
+        Weather::Outage { .. } => {
+            for node in node_ids(plan.cluster.nodes) {
+                if begins { network.take_down(node) } else { network.bring_up(node) }
+            }
+        }
         Weather::Slow { latency, .. } => network.delay(if begins { latency } else { LATENCY }),
     }
 }

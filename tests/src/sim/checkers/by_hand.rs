@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use ottla_client::{Client, OffsetReset, Record};
 use ottla_protocol::api::ApiKey;
+use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::types::{NodeId, Uuid};
+use ottla_testbroker::faults::{FaultAction, FaultRule};
 use ottla_testbroker::journal::{BatchProducer, JournalEntry, JournalEvent, JournalMember, RequestSummary};
 use ottla_testbroker::{ConnectionId, TestBroker};
 use ottla_transport::Clock;
@@ -76,7 +78,13 @@ impl ByHand {
     }
 
     pub(super) fn sent(self, id: u64) -> Self {
-        self.client(ClientEvent::Sent { producer: "p".into(), id: RecordId(id), topic: "t".into() })
+        self.sent_of_size(id, 100)
+    }
+
+    /// A record that takes up to so many bytes alone.
+    pub(super) fn sent_of_size(self, id: u64, size: usize) -> Self {
+        let (producer, id, topic) = ("p".into(), RecordId(id), "t".into());
+        self.client(ClientEvent::Sent { producer, id, topic, size, has_key: false })
     }
 
     pub(super) fn acknowledged(self, id: u64, offset: i64) -> Self {
@@ -88,8 +96,27 @@ impl ByHand {
             producer: "p".into(),
             id: RecordId(id),
             perhaps_written,
+            code: None,
             error: "it took too long".into(),
         })
+    }
+
+    /// A broker has refused a record with this code.
+    pub(super) fn refused(self, id: u64, code: ErrorCode) -> Self {
+        self.client(ClientEvent::Failed {
+            producer: "p".into(),
+            id: RecordId(id),
+            perhaps_written: false,
+            code: Some(code),
+            error: "the broker refused it".into(),
+        })
+    }
+
+    /// A config of `t` gets another value.
+    pub(super) fn config(self, name: &str, value: &str) -> Self {
+        let (topic, name, value) = ("t".to_owned(), name.to_owned(), value.to_owned());
+        let what = FaultRule::new(FaultAction::SetTopicConfig { topic, name, value });
+        self.cluster(JournalEvent::FaultFired { rule: 0, request: None, api: None, what })
     }
 
     pub(super) fn memory(self, used_bytes: usize, limit_bytes: usize) -> Self {

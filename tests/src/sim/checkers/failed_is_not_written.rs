@@ -10,7 +10,7 @@ pub(super) const CHECKER: Checker = Checker { name: "failed-is-not-written", che
 fn check(outcome: &Outcome) -> Result<(), String> {
     let logs = Logs::of(outcome);
     for (_, event) in client_events(outcome) {
-        let ClientEvent::Failed { producer, id, perhaps_written: false, error } = event else { continue };
+        let ClientEvent::Failed { producer, id, perhaps_written: false, error, .. } = event else { continue };
         let places = logs.places(*id);
         if !places.is_empty() {
             let found = whereabouts(places);

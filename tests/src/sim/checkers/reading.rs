@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use ottla_testbroker::faults::FaultAction;
 use ottla_testbroker::journal::JournalEvent;
 
 use crate::sim::history::{ClientEvent, Event, Outcome, Place, RecordId, Stored};
@@ -21,6 +22,23 @@ pub(super) fn cluster_events(outcome: &Outcome) -> impl Iterator<Item = (usize, 
         Event::Cluster(entry) => Some((at, &entry.event)),
         Event::Client(_) => None,
     })
+}
+
+/// Every value that a config of topics was given, by topic, each with its index in the history.
+pub(super) fn config_changes<'a>(
+    outcome: &'a Outcome,
+    wanted: &str,
+) -> BTreeMap<&'a str, Vec<(usize, &'a str)>> {
+    let mut changes: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
+    for (at, event) in cluster_events(outcome) {
+        if let JournalEvent::FaultFired { what, .. } = event
+            && let FaultAction::SetTopicConfig { topic, name, value } = &what.action
+            && name == wanted
+        {
+            changes.entry(topic).or_default().push((at, value));
+        }
+    }
+    changes
 }
 
 /// The logs, by place and by record.

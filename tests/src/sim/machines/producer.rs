@@ -15,6 +15,7 @@ use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::message::Message;
 use ottla_protocol::messages::init_producer_id_request::InitProducerIdRequest;
 use ottla_protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use ottla_protocol::records::{NO_HEADERS, record_size_upper_bound};
 use ottla_protocol::types::{NodeId, ProducerId, TopicName};
 
 use super::client::{Client, Done, Progress};
@@ -152,7 +153,14 @@ impl ProducerActor {
                     let batch = &mut self.batches[tag];
                     batch.ids.push(planned.id);
                     batch.place = Some(Place { topic: topic.clone(), partition: planned.partition });
-                    notes.note(ClientEvent::Sent { producer: self.name.clone(), id: planned.id, topic });
+                    let size = record_size_upper_bound(None, Some(&value), NO_HEADERS);
+                    notes.note(ClientEvent::Sent {
+                        producer: self.name.clone(),
+                        id: planned.id,
+                        topic,
+                        size,
+                        has_key: false,
+                    });
                     self.note_memory(notes);
                     any = true;
                 }
@@ -280,6 +288,7 @@ impl ProducerActor {
                     producer,
                     id,
                     perhaps_written: error.is_perhaps_written(),
+                    code: error.code(),
                     error: error.to_string(),
                 },
             });

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ottla_client::{Acks, Compression};
+use ottla_protocol::error_code::ErrorCode;
 
 use super::{Scenario, between_ms, one_in, pick, pick_ms, within};
 use crate::random::Random;
@@ -43,6 +44,8 @@ pub struct ProducerPlan {
     pub request_timeout: Duration,
     /// `delivery.timeout.ms`.
     pub delivery_timeout: Duration,
+    /// What brokers may refuse records with, and the producer goes on.
+    pub tolerates: Option<ErrorCode>,
     /// Whether it begins anew after what cannot pass.
     pub comes_back: bool,
     /// Whether its client is closed when it has sent everything, whatever is still under way.
@@ -129,7 +132,8 @@ pub(super) fn draw_producers(random: &mut Random, scenario: Scenario, work: Dura
             ),
             request_timeout: between_ms(random, 2_000, 10_000),
             delivery_timeout: pick_ms(random, &[30_000, 120_000]),
-            comes_back: scenario == Scenario::Refusals,
+            tolerates: None,
+            comes_back: matches!(scenario, Scenario::Refusals | Scenario::Logins),
             closes_client: false,
         };
         match scenario {
@@ -138,6 +142,13 @@ pub(super) fn draw_producers(random: &mut Random, scenario: Scenario, work: Dura
                 plan.closes_client = one_in(random, 3);
             }
             Scenario::Refusals => plan.closes_client = one_in(random, 2),
+            Scenario::Limits => {
+                plan.tolerates = Some(ErrorCode::MESSAGE_TOO_LARGE);
+                plan.batch_size = pick(random, &[2_000, 16_384, 131_072]);
+                plan.burst = pick(random, &[20, 100]);
+                plan.pause = work / u32::try_from(records.div_ceil(plan.burst)).unwrap_or(u32::MAX);
+            }
+            Scenario::Records => plan.tolerates = Some(ErrorCode::INVALID_RECORD),
             Scenario::Expiry => {
                 plan.request_timeout = between_ms(random, 300, 1_500);
                 plan.delivery_timeout = plan.request_timeout + plan.linger + between_ms(random, 0, 1_000);
@@ -179,7 +190,7 @@ pub(super) fn draw_consumers(random: &mut Random, scenario: Scenario, work: Dura
             request_timeout: between_ms(random, 2_000, 10_000),
             fetch_max_wait: pick_ms(random, &[100, 500, 1_000]),
             max_partition_fetch_bytes: pick(random, &[500, 10_000, 1 << 20]),
-            comes_back: scenario == Scenario::Refusals,
+            comes_back: matches!(scenario, Scenario::Refusals | Scenario::Logins),
         }
     };
     (0..count).map(draw).collect()

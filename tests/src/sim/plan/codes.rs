@@ -87,6 +87,36 @@ pub(super) fn draw_lost_places(random: &mut Random, work: Duration) -> Vec<Fault
     (0..6).map(draw).collect()
 }
 
+/// Brokers that do not know the user, or not the mechanism.
+pub(super) fn draw_failed_logins(random: &mut Random, work: Duration) -> Vec<FaultRule> {
+    let draw = |_| {
+        let (api, code) = pick(
+            random,
+            &[
+                (ApiKey::SASL_AUTHENTICATE, ErrorCode::SASL_AUTHENTICATION_FAILED),
+                (ApiKey::SASL_HANDSHAKE, ErrorCode::UNSUPPORTED_SASL_MECHANISM),
+            ],
+        );
+        let mut rule = on(api, FaultAction::Error { code, when: When::BeforeApply }, work);
+        rule.times = Some(1 + random.below(2) as u32);
+        rule.skip = random.below(25) as u32;
+        rule
+    };
+    (0..6).map(draw).collect()
+}
+
+/// Brokers that send clients back to where they began.
+pub(super) fn draw_rebootstraps(random: &mut Random, work: Duration) -> Vec<FaultRule> {
+    let draw = |_| {
+        let (code, when) = (ErrorCode::REBOOTSTRAP_REQUIRED, When::BeforeApply);
+        let mut rule = on(ApiKey::METADATA, FaultAction::Error { code, when }, work);
+        rule.times = Some(1 + random.below(3) as u32);
+        rule.from = Some(work.mul_f64(random.below(80) as f64 / 100.0));
+        rule
+    };
+    (0..4).map(draw).collect()
+}
+
 fn on(api: ApiKey, action: FaultAction, work: Duration) -> FaultRule {
     let mut rule = FaultRule::new(action);
     rule.on.api = Some(api);

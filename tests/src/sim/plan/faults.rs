@@ -9,7 +9,7 @@ use ottla_testbroker::faults::{FaultAction, FaultPlan, FaultRule, When};
 
 use super::{
     ClusterPlan, ConsumerPlan, LEAST_FAULTS, MORTAL_TOPIC, Scenario, between_ms, codes, one_in, pick,
-    pick_ms, within,
+    pick_ms, topic_configs, within,
 };
 use crate::random::Random;
 
@@ -29,6 +29,9 @@ enum Kind {
     MoveLeader,
     MoveCoordinator,
     PauseReplication,
+    Repeat,
+    Throttle,
+    Misdirect,
 }
 
 /// What an API may answer of which the client must get over by itself.
@@ -239,6 +242,30 @@ fn draw_kinds(random: &mut Random, scenario: Scenario) -> (&'static [Kind], usiz
             &[Delay, Drop, Close, Cut, Hang, LoseAnswer, ProduceError, MoveLeader, MoveCoordinator],
             8 + random.below(12),
         ),
+        Scenario::Limits | Scenario::Records => (
+            &[
+                Delay,
+                Drop,
+                Close,
+                LoseAnswer,
+                LoseAnswer,
+                ProduceError,
+                ProduceError,
+                MoveLeader,
+                PauseReplication,
+            ],
+            5 + random.below(12),
+        ),
+        Scenario::Answers => (
+            &[Repeat, Repeat, Throttle, Throttle, Throttle, LoseAnswer, ProduceError, Close, MoveLeader],
+            12 + random.below(14),
+        ),
+        Scenario::Hints => (
+            &[Misdirect, Misdirect, MoveLeader, MoveLeader, ProduceError, LoseAnswer, PauseReplication],
+            15 + random.below(20),
+        ),
+        Scenario::Logins => (&[Delay, Close, MoveLeader, LoseAnswer], 4 + random.below(6)),
+        Scenario::Outages => (&[Delay, Drop, LoseAnswer, MoveLeader, PauseReplication], 5 + random.below(8)),
         // It draws its own.
         Scenario::Machines => (&[], 0),
     }
@@ -257,6 +284,10 @@ fn draw_own(
         Scenario::Refusals => codes::draw_refusals(random, work),
         Scenario::Topics => draw_deletions(random, cluster, work),
         Scenario::Wanderers => codes::draw_lost_places(random, work),
+        Scenario::Limits => topic_configs::draw_limits(random, cluster, work),
+        Scenario::Records => topic_configs::draw_policies(random, cluster, work),
+        Scenario::Logins => codes::draw_failed_logins(random, work),
+        Scenario::Outages => codes::draw_rebootstraps(random, work),
         _ => Vec::new(),
     }
 }
@@ -363,6 +394,17 @@ fn draw_rule(
             let action = if action == 0 { FaultAction::Close { when } } else { FaultAction::Drop { when } };
             on_requests(random, ApiKey::PRODUCE, work, action)
         }
+        Kind::Repeat => on_requests(random, api, work, FaultAction::Repeat),
+        Kind::Throttle => {
+            let by = between_ms(random, 20, 3_000);
+            on_requests(random, api, work, FaultAction::Throttle { by })
+        }
+        Kind::Misdirect => {
+            // One of them is not there.
+            let node = NodeId(1 + random.below(cluster.nodes + 1) as i32);
+            let epochs_back = pick(random, &[0, 0, 1, 3]);
+            on_requests(random, ApiKey::PRODUCE, work, FaultAction::Misdirect { node, epochs_back })
+        }
         Kind::MoveLeader | Kind::PauseReplication => {
             let (topic, partitions) = cluster.topics[random.below(cluster.topics.len())].clone();
             let partition = random.below(partitions as usize) as i32;
@@ -413,7 +455,7 @@ fn on_requests(random: &mut Random, api: ApiKey, work: Duration, action: FaultAc
     rule
 }
 
-fn by_itself(at: Duration, action: FaultAction) -> FaultRule {
+pub(super) fn by_itself(at: Duration, action: FaultAction) -> FaultRule {
     let mut rule = FaultRule::new(action);
     rule.at = Some(at);
     rule

@@ -52,6 +52,11 @@ pub enum Weather {
         /// For how long.
         lasting: Duration,
     },
+    /// No node takes connections for a while, and those that there are break.
+    Outage {
+        /// For how long.
+        lasting: Duration,
+    },
     /// All is slow for a while.
     Slow {
         /// How long bytes take each way.
@@ -69,6 +74,7 @@ impl Weather {
             Self::Refuse { lasting, .. }
             | Self::Isolate { lasting, .. }
             | Self::Silence { lasting }
+            | Self::Outage { lasting }
             | Self::Slow { lasting, .. } => lasting,
         }
     }
@@ -85,13 +91,19 @@ pub(super) fn draw(
         Scenario::Calm => 0,
         Scenario::Network => 6 + random.below(10),
         Scenario::Mixed | Scenario::Groups | Scenario::Duplicates => random.below(6),
+        Scenario::Outages => 2 + random.below(3),
+        Scenario::Answers => random.below(6),
         _ => random.below(2),
     };
     let mut faults: Vec<NetworkFault> = (0..count)
         .map(|_| {
             let at = within(random, work);
             let client = (!one_in(random, 4)).then(|| clients[random.below(clients.len())].clone());
-            NetworkFault { at, client, weather: draw_weather(random, nodes) }
+            let weather = match scenario {
+                Scenario::Outages => Weather::Outage { lasting: between_ms(random, 1_000, 12_000) },
+                _ => draw_weather(random, nodes),
+            };
+            NetworkFault { at, client, weather }
         })
         .collect();
     faults.sort_by_key(|fault| fault.at);

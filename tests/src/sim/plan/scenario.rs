@@ -35,11 +35,23 @@ pub enum Scenario {
     Machines,
     /// Brokers want to know who is there, and again every few seconds.
     Sessions,
+    /// Topics take smaller batches than producers make, and others after a while.
+    Limits,
+    /// Topics take records with keys alone for a while: brokers refuse records one by one.
+    Records,
+    /// Answers come twice, and brokers throttle.
+    Answers,
+    /// Brokers name leaders that are not, or no longer.
+    Hints,
+    /// Logins fail, and applications begin anew.
+    Logins,
+    /// No broker can be reached for longer than clients stay with those that they know.
+    Outages,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 22] = [
         Self::Mixed,
         Self::Calm,
         Self::Leaders,
@@ -56,6 +68,12 @@ impl Scenario {
         Self::Wanderers,
         Self::Machines,
         Self::Sessions,
+        Self::Limits,
+        Self::Records,
+        Self::Answers,
+        Self::Hints,
+        Self::Logins,
+        Self::Outages,
     ];
 
     /// As commands spell it.
@@ -77,6 +95,12 @@ impl Scenario {
             Self::Wanderers => "wanderers",
             Self::Machines => "machines",
             Self::Sessions => "sessions",
+            Self::Limits => "limits",
+            Self::Records => "records",
+            Self::Answers => "answers",
+            Self::Hints => "hints",
+            Self::Logins => "logins",
+            Self::Outages => "outages",
         }
     }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ottla_client::{Client, ClientBuilder, Delivery, Producer, Record, SendError};
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::records::{NO_HEADERS, record_size_upper_bound};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, sleep};
 
@@ -33,7 +35,8 @@ pub(super) async fn run(plan: ProducerPlan, builder: ClientBuilder, notebook: No
         Ok(producer) => producer,
         Err(error) => return notebook.trouble(format!("{}: {error}", plan.name)),
     };
-    let refused = Refused { refused: Arc::default(), is_expected: plan.comes_back || plan.closes_client };
+    let is_expected = plan.comes_back || plan.closes_client;
+    let refused = Refused { refused: Arc::default(), is_expected, tolerates: plan.tolerates };
     let nth: u64 = plan.name.rsplit('-').next().and_then(|nth| nth.parse().ok()).unwrap_or(0);
     let mut random = Random(plan.seed);
     let mut deliveries = JoinSet::new();
@@ -48,7 +51,7 @@ pub(super) async fn run(plan: ProducerPlan, builder: ClientBuilder, notebook: No
             }
         }
         let record = Drawn::draw(&mut random, &plan, &notebook, id);
-        notebook.note(ClientEvent::Sent { producer: plan.name.clone(), id, topic: record.topic.clone() });
+        notebook.note(record.to_sent(&plan.name, id));
         match producer.enqueue(record.as_record()).await {
             Ok(delivery) => {
                 let told = resolve(plan.name.clone(), id, delivery, refused.clone(), notebook.clone());
@@ -89,9 +92,10 @@ pub(super) async fn say_farewell(
         for place in notebook.places_of(&topic) {
             let (id, partition) = (RecordId(number), place.partition);
             number += 1;
-            notebook.note(ClientEvent::Sent { producer: FAREWELL.to_owned(), id, topic: topic.clone() });
             let value = value_of(id, 20);
-            match producer.send(Record::to(&topic).partition(partition).value(&value)).await {
+            let record = Drawn { topic: topic.clone(), key: None, partition: Some(partition), value };
+            notebook.note(record.to_sent(FAREWELL, id));
+            match producer.send(record.as_record()).await {
                 Ok(written) => {
                     let (producer, offset) = (FAREWELL.to_owned(), written.offset.unwrap_or(-1));
                     notebook.note(ClientEvent::Acknowledged { producer, id, place, offset });
@@ -147,11 +151,18 @@ async fn resolve(producer: String, id: RecordId, delivery: Delivery, refused: Re
 struct Refused {
     refused: Arc<AtomicBool>,
     is_expected: bool,
+    /// What is said of records, and no reason to begin anew.
+    tolerates: Option<ErrorCode>,
 }
 
 fn give_up(producer: &str, id: RecordId, error: &SendError, refused: &Refused, notebook: &Notebook) {
     let is_missing = matches!(error, SendError::Client(error) if notebook.may_lack(error));
-    let is_final = !error.is_retriable() && !error.is_perhaps_written() && !is_missing;
+    let code = match error {
+        SendError::NotDelivered { error, .. } => error.code(),
+        _ => None,
+    };
+    let is_tolerated = code.is_some() && code == refused.tolerates;
+    let is_final = !error.is_retriable() && !error.is_perhaps_written() && !is_missing && !is_tolerated;
     if is_final && refused.is_expected {
         refused.refused.store(true, Ordering::Relaxed);
     } else if is_final {
@@ -161,6 +172,7 @@ fn give_up(producer: &str, id: RecordId, error: &SendError, refused: &Refused, n
         producer: producer.to_owned(),
         id,
         perhaps_written: error.is_perhaps_written(),
+        code,
         error: error.to_string(),
     });
 }
@@ -192,6 +204,17 @@ impl Drawn {
         };
         let value = value_of(id, random.below(plan.most_value_bytes));
         Self { topic: topic.clone(), key, partition, value }
+    }
+
+    fn to_sent(&self, producer: &str, id: RecordId) -> ClientEvent {
+        let (key, value) = (self.key.as_ref().map(String::as_bytes), self.value.as_bytes());
+        ClientEvent::Sent {
+            producer: producer.to_owned(),
+            id,
+            topic: self.topic.clone(),
+            size: record_size_upper_bound(key, Some(value), NO_HEADERS),
+            has_key: key.is_some(),
+        }
     }
 
     fn as_record(&self) -> Record<'_> {
