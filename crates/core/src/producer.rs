@@ -9,7 +9,10 @@
 //! | Under way | acknowledged | gone | Complete(Ok) |
 //! | Under way | an error that may pass | Requeued, its partition retries | perhaps RefreshMetadata |
 //! | Under way | an error that will not pass | gone | Complete(Err) |
-//! | Open, Requeued | its delivery time is over | gone | Complete(Err) |
+//! | Open, Requeued | its delivery time is over, or the queue is purged | gone | Complete(Err) |
+//! | any | the producer is closed, and its time is over | gone | Complete(Err), handed back |
+//!
+//! A batch that failed waits for a backoff, unless its partition has got another leader since it was sent.
 //!
 //! A partition that retries sends nothing until all its batches under way are resolved; those that failed then go
 //! first, in their order.
@@ -31,6 +34,7 @@ mod expiry;
 mod identity;
 mod partition;
 mod partitioner;
+mod purge;
 mod response;
 mod sender;
 
@@ -52,6 +56,7 @@ use partition::Queue;
 pub use config::{Acks, ProducerConfig};
 pub use error::{ProduceError, ProduceErrorKind};
 pub use partitioner::{Partitioner, StickyPartitioner};
+pub use purge::{HandedBack, HandedBackContent};
 pub use response::Delivered;
 
 /// The table of a producer's id and epoch, with how often its edges were taken.
@@ -221,7 +226,7 @@ impl<T> Producer<T> {
         let topic = topic.detach();
         self.by_name.entry(topic.clone()).or_default().insert(partition, index);
         let mut queue = Queue::new(topic, partition);
-        queue.leader = snapshot.leader(&queue.topic, partition).map(|(node, _)| node);
+        queue.lead(snapshot.leader(&queue.topic, partition));
         self.queues.push(queue);
         index
     }
@@ -310,7 +315,7 @@ impl<T> Producer<T> {
     pub fn on_snapshot(&mut self, snapshot: &ClusterSnapshot) {
         self.refreshing = false;
         for queue in &mut self.queues {
-            queue.leader = snapshot.leader(&queue.topic, queue.partition).map(|(node, _)| node);
+            queue.lead(snapshot.leader(&queue.topic, queue.partition));
         }
     }
 

@@ -89,7 +89,9 @@ impl<T> Producer<T> {
         let perhaps_written = error.is_perhaps_written()
             || code == Some(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND)
             || (self.config.acks == Acks::All && code.is_some_and(may_follow_an_append));
-        if code.is_some_and(ErrorCode::refreshes_metadata) || code.is_none() {
+        // What the broker says of its leadership is known where there is a newer leader already.
+        let has_moved = self.queues[index.0].has_moved_since(&batch);
+        if code.is_none_or(|code| code.refreshes_metadata() && !has_moved) {
             self.refresh_metadata();
         }
         // The broker misses an earlier sequence. Behind a batch that is not resolved that is to be expected; else it
@@ -100,15 +102,21 @@ impl<T> Producer<T> {
             || (out_of_order && !self.has_unresolved_before(index, batch.number));
         let may_pass = error.is_retriable() || out_of_order;
         let in_time = batch.created + self.config.delivery_timeout > now;
-        if !(in_time && may_pass) {
-            let error = match may_pass {
+        // A broker that was not reached has not refused anything either.
+        let counts = code.is_some() || perhaps_written;
+        let is_left = !counts || batch.retries < self.config.retries;
+        if !(in_time && may_pass && is_left) {
+            let error = match may_pass && is_left {
                 true => ProduceError::timed_out(batch.perhaps_written | perhaps_written, Some(error)),
                 // What is refused now may have been written by an earlier attempt.
-                false if batch.perhaps_written => ProduceError::timed_out(true, Some(error)),
+                false if batch.perhaps_written | perhaps_written => {
+                    ProduceError::timed_out(true, Some(error))
+                }
                 false => error,
             };
             return self.give_up(index, batch, error);
         }
+        batch.retries += u32::from(counts);
         batch.perhaps_written |= perhaps_written;
         if gap && batch.perhaps_written {
             // Written by an attempt without an answer and already forgotten, or not written: nobody can tell.
@@ -119,7 +127,7 @@ impl<T> Producer<T> {
             self.lose_sequence();
         }
         let delay = self.config.backoff.delay(batch.attempts.saturating_sub(1), &mut self.jitter);
-        batch.not_before = now + delay;
+        batch.not_before = if has_moved { now } else { now + delay };
         batch.go(BatchState::Requeued);
         batch.last_error = Some(error);
         let queue = &mut self.queues[index.0];

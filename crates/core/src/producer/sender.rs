@@ -119,6 +119,7 @@ impl<T> Producer<T> {
                 self.filled.remove(&index);
             }
             batch.attempts += 1;
+            batch.sent_to = Some((node, queue.leader_epoch));
             batch.go(BatchState::UnderWay);
             batches.push((index, batch));
         }

@@ -19,6 +19,10 @@ use crate::connection::Answer;
 use crate::metadata::{Metadata, MetadataConfig};
 use crate::request::RequestError;
 
+mod giving_up;
+mod leaders;
+mod retries;
+
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
 
 fn config() -> ProducerConfig {
@@ -32,6 +36,7 @@ fn config() -> ProducerConfig {
         max_in_flight: 2,
         compression: Compression::None,
         compression_level: CompressionLevel::DEFAULT,
+        retries: u32::MAX,
         delivery_timeout: Duration::from_secs(10),
         backoff: BACKOFF,
     }
@@ -47,12 +52,16 @@ fn snapshot(partitions: i32) -> ClusterSnapshot {
 }
 
 fn snapshot_led_by(partitions: i32, leader: fn(i32) -> NodeId) -> ClusterSnapshot {
+    snapshot_in_epoch(0, partitions, leader)
+}
+
+fn snapshot_in_epoch(leader_epoch: i32, partitions: i32, leader: fn(i32) -> NodeId) -> ClusterSnapshot {
     let mut topic = MetadataResponseTopic::default();
     topic.name = Some("t".into());
     for index in 0..partitions {
         let mut partition = MetadataResponsePartition::default();
         partition.partition_index = index;
-        partition.leader_id = leader(index);
+        (partition.leader_id, partition.leader_epoch) = (leader(index), leader_epoch);
         topic.partitions.push(partition);
     }
     let mut response = MetadataResponse::default();
