@@ -172,12 +172,15 @@ async fn a_wait_for_the_end_that_is_given_up_gives_nothing_up() {
 async fn who_waits_for_a_topic_or_for_memory_is_refused_when_the_producer_closes() {
     let world = World::new(1);
     let client = world.client().await;
-    let producer = client.producer().buffer_memory(1000).build().expect("a producer");
-    producer.send(Record::to("t").value("v")).await.expect("delivered");
+    let producers = ["t", "another"]
+        .map(|topic| (topic, client.producer().buffer_memory(1000).build().expect("a producer")));
+    for (_, producer) in &producers {
+        producer.send(Record::to("t").value("v")).await.expect("delivered");
+    }
     world.network.silence(true);
     let large = "v".repeat(2000);
-    drop(producer.enqueue(Record::to("t").value(&large)).await.expect("queued"));
-    for topic in ["t", "another"] {
+    for (topic, producer) in producers {
+        drop(producer.enqueue(Record::to("t").value(&large)).await.expect("queued"));
         let waiting = producer.clone();
         let mut waiting = pin!(waiting.enqueue(Record::to(topic).value("v")));
         assert!(timeout(Duration::from_millis(10), &mut waiting).await.is_err(), "{topic}");

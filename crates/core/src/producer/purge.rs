@@ -39,7 +39,7 @@ pub enum HandedBackContent {
     Sealed(Bytes),
 }
 
-impl<T> Producer<T> {
+impl<T: Clone> Producer<T> {
     /// Gives up all that is queued and not under way: [`ProduceErrorKind::Purged`], or
     /// [`ProduceErrorKind::PerhapsWritten`] where an earlier attempt had no answer. Returns how many records.
     pub fn purge(&mut self) -> usize {
@@ -71,7 +71,7 @@ impl<T> Producer<T> {
             }
         }
         self.slots.clear();
-        batches.sort_by_key(|(index, batch)| (*index, batch.number));
+        batches.sort_by_key(|(index, batch)| (*index, batch.place()));
         let mut handed_back = Vec::with_capacity(batches.len());
         for (index, mut batch) in batches {
             let error = end_of(&batch, ProduceErrorKind::Closed);
