@@ -57,5 +57,8 @@ pub use ottla_transport::HttpConnectConnector;
 pub use ottla_transport::{Connecting, Connector, Socks5Connector, Stream, TcpConnector};
 #[cfg(feature = "tls")]
 pub use ottla_transport::{TlsConfig, TlsConfigBuilder, TlsConnector, TlsProvider, TlsVersion};
-pub use producer::{Delivery, Producer, ProducerBuilder, RecordMetadata, SendError, TrySendError};
+pub use producer::{
+    Delivery, Producer, ProducerBuilder, RecordMetadata, SendError, TrySendError, Undelivered,
+    UndeliveredRecord, UndeliveredRecords,
+};
 pub use record::{OwnedHeader, OwnedRecord, Record};
