@@ -14,6 +14,7 @@ mod committed_was_given_back;
 mod committed_was_handed_out;
 mod converges;
 mod failed_is_not_written;
+mod handed_back_once;
 mod handed_out_at_least_once;
 mod handed_out_by_its_owner;
 mod handed_out_in_order;
@@ -22,6 +23,7 @@ mod holdings;
 mod invalid_for_a_reason;
 mod joins_with_empty_hands;
 mod leader_epochs_rise;
+mod leaders_do_not_go_back;
 mod lost_for_a_reason;
 mod memory_within_budget;
 mod one_owner;
@@ -67,6 +69,7 @@ pub const CHECKERS: &[Checker] = &[
     committed_was_handed_out::CHECKER,
     converges::CHECKER,
     failed_is_not_written::CHECKER,
+    handed_back_once::CHECKER,
     handed_out_at_least_once::CHECKER,
     handed_out_by_its_owner::CHECKER,
     handed_out_in_order::CHECKER,
@@ -74,6 +77,7 @@ pub const CHECKERS: &[Checker] = &[
     invalid_for_a_reason::CHECKER,
     joins_with_empty_hands::CHECKER,
     leader_epochs_rise::CHECKER,
+    leaders_do_not_go_back::CHECKER,
     lost_for_a_reason::CHECKER,
     memory_within_budget::CHECKER,
     one_owner::CHECKER,

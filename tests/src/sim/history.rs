@@ -58,8 +58,28 @@ pub enum ClientEvent {
         perhaps_written: bool,
         /// What the broker said, if it did.
         code: Option<ErrorCode>,
+        /// Whether its producer was closed before it was written.
+        closed: bool,
         /// Why.
         error: String,
+    },
+    /// An application has purged its producer.
+    Purged {
+        /// Whose.
+        producer: String,
+        /// How many records it gave up.
+        records: u64,
+    },
+    /// A producer that was closed has handed a record back.
+    HandedBack {
+        /// Who sent it.
+        producer: String,
+        /// The record.
+        id: RecordId,
+        /// Where it was to go.
+        place: Place,
+        /// Whether it may be in the log all the same.
+        perhaps_written: bool,
     },
     /// A producer's memory in use, and what it may use.
     ProducerMemory {

@@ -28,9 +28,16 @@ impl ClientEvent {
                 let place = text(place);
                 json!({"event": "acknowledged", "producer": producer, "id": id.0, "at": place, "offset": offset})
             }
-            Self::Failed { producer, id, perhaps_written, code, error } => json!({
+            Self::Failed { producer, id, perhaps_written, code, closed, error } => json!({
                 "event": "failed", "producer": producer, "id": id.0, "perhapsWritten": perhaps_written,
-                "code": code.map(|code| code.0), "error": error,
+                "code": code.map(|code| code.0), "closed": closed, "error": error,
+            }),
+            Self::Purged { producer, records } => {
+                json!({"event": "purged", "producer": producer, "records": records})
+            }
+            Self::HandedBack { producer, id, place, perhaps_written } => json!({
+                "event": "handedBack", "producer": producer, "id": id.0, "at": text(place),
+                "perhapsWritten": perhaps_written,
             }),
             Self::ProducerMemory { producer, used_bytes, limit_bytes } => json!({
                 "event": "producerMemory", "producer": producer, "used": used_bytes, "limit": limit_bytes,

@@ -78,13 +78,21 @@ impl ByHand {
     }
 
     pub(super) fn sent(self, id: u64) -> Self {
-        self.sent_of_size(id, 100)
+        self.sent_as(id, 100, false)
     }
 
     /// A record that takes up to so many bytes alone.
     pub(super) fn sent_of_size(self, id: u64, size: usize) -> Self {
+        self.sent_as(id, size, false)
+    }
+
+    pub(super) fn sent_with_key(self, id: u64) -> Self {
+        self.sent_as(id, 100, true)
+    }
+
+    fn sent_as(self, id: u64, size: usize, has_key: bool) -> Self {
         let (producer, id, topic) = ("p".into(), RecordId(id), "t".into());
-        self.client(ClientEvent::Sent { producer, id, topic, size, has_key: false })
+        self.client(ClientEvent::Sent { producer, id, topic, size, has_key })
     }
 
     pub(super) fn acknowledged(self, id: u64, offset: i64) -> Self {
@@ -97,8 +105,26 @@ impl ByHand {
             id: RecordId(id),
             perhaps_written,
             code: None,
+            closed: false,
             error: "it took too long".into(),
         })
+    }
+
+    /// The producer was closed before the record was written.
+    pub(super) fn closed_before(self, id: u64) -> Self {
+        self.client(ClientEvent::Failed {
+            producer: "p".into(),
+            id: RecordId(id),
+            perhaps_written: false,
+            code: None,
+            closed: true,
+            error: "the producer was closed".into(),
+        })
+    }
+
+    pub(super) fn handed_back(self, id: u64, perhaps_written: bool) -> Self {
+        let (producer, id) = ("p".into(), RecordId(id));
+        self.client(ClientEvent::HandedBack { producer, id, place: t0(), perhaps_written })
     }
 
     /// A broker has refused a record with this code.
@@ -108,6 +134,7 @@ impl ByHand {
             id: RecordId(id),
             perhaps_written: false,
             code: Some(code),
+            closed: false,
             error: "the broker refused it".into(),
         })
     }
@@ -227,6 +254,15 @@ impl ByHand {
         self.cluster(event)
     }
 
+    /// The producer sends to a node.
+    pub(super) fn produces(self, to: i32) -> Self {
+        let mut event = models().produce.clone();
+        if let JournalEvent::RequestReceived { client_id, node, .. } = &mut event {
+            (*client_id, *node) = ("p".to_owned(), NodeId(to));
+        }
+        self.cluster(event)
+    }
+
     pub(super) fn elected(self, leader: i32, leader_epoch: i32) -> Self {
         self.cluster(JournalEvent::LeaderElected {
             topic_id: TOPIC_ID,
@@ -264,6 +300,8 @@ struct Models {
     entry: JournalEntry,
     producer: BatchProducer,
     member: JournalMember,
+    /// A producer asks for it.
+    produce: JournalEvent,
     /// A member asks for it.
     commit: JournalEvent,
     /// Likewise.
@@ -296,6 +334,7 @@ fn models() -> &'static Models {
             _ => None,
         };
         Models {
+            produce: request(ApiKey::PRODUCE),
             commit: request(ApiKey::OFFSET_COMMIT),
             join: request(ApiKey::JOIN_GROUP),
             connections: journal.iter().filter_map(connection).collect(),

@@ -11,6 +11,7 @@ use crate::sim::history::{ClientEvent, Outcome};
 
 pub(super) const CHECKER: Checker = Checker { name: "too-large-alone", check };
 
+const TOO_LARGE: ErrorCode = ErrorCode::MESSAGE_TOO_LARGE;
 /// Bytes that compressing may add to a batch.
 const MOST_ADDED_BYTES: usize = 64;
 
@@ -20,7 +21,8 @@ fn check(outcome: &Outcome) -> Result<(), String> {
     for (at, event) in client_events(outcome) {
         match event {
             ClientEvent::Sent { id, topic, size, .. } => _ = sent.insert(*id, (at, topic, *size)),
-            ClientEvent::Failed { producer, id, code: Some(ErrorCode::MESSAGE_TOO_LARGE), .. } => {
+            // What may be written already must not be sent in other batches.
+            ClientEvent::Failed { producer, id, code: Some(TOO_LARGE), perhaps_written: false, .. } => {
                 let Some((sent_at, topic, size)) = sent.get(id) else { continue };
                 let of_topic = changes.get(topic.as_str()).map_or(&[][..], Vec::as_slice);
                 let smallest = smallest_limit(of_topic, *sent_at, at);
@@ -47,12 +49,8 @@ fn smallest_limit(changes: &[(usize, &str)], from: usize, to: usize) -> Option<u
 
 #[cfg(test)]
 mod tests {
-    use ottla_protocol::error_code::ErrorCode;
-
-    use super::CHECKER;
+    use super::{CHECKER, TOO_LARGE};
     use crate::sim::checkers::by_hand::{ByHand, idempotent};
-
-    const TOO_LARGE: ErrorCode = ErrorCode::MESSAGE_TOO_LARGE;
 
     fn limit(world: ByHand, bytes: &str) -> ByHand {
         world.config("max.message.bytes", bytes)

@@ -303,6 +303,7 @@ impl ProducerActor {
                     id,
                     perhaps_written: error.is_perhaps_written(),
                     code: error.code(),
+                    closed: false,
                     error: error.to_string(),
                 },
             });

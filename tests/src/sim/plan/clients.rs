@@ -46,6 +46,8 @@ pub struct ProducerPlan {
     pub delivery_timeout: Duration,
     /// What brokers may refuse records with, and the producer goes on.
     pub tolerates: Option<ErrorCode>,
+    /// Whether it flushes, purges and closes between bursts.
+    pub acts: bool,
     /// Whether it begins anew after what cannot pass.
     pub comes_back: bool,
     /// Whether its client is closed when it has sent everything, whatever is still under way.
@@ -133,6 +135,7 @@ pub(super) fn draw_producers(random: &mut Random, scenario: Scenario, work: Dura
             request_timeout: between_ms(random, 2_000, 10_000),
             delivery_timeout: pick_ms(random, &[30_000, 120_000]),
             tolerates: None,
+            acts: false,
             comes_back: matches!(scenario, Scenario::Refusals | Scenario::Logins),
             closes_client: false,
         };
@@ -147,6 +150,12 @@ pub(super) fn draw_producers(random: &mut Random, scenario: Scenario, work: Dura
                 plan.batch_size = pick(random, &[2_000, 16_384, 131_072]);
                 plan.burst = pick(random, &[20, 100]);
                 plan.pause = work / u32::try_from(records.div_ceil(plan.burst)).unwrap_or(u32::MAX);
+            }
+            Scenario::Applications => {
+                plan.acts = true;
+                plan.burst = pick(random, &[10, 30, 100]);
+                plan.pause = work / u32::try_from(records.div_ceil(plan.burst)).unwrap_or(u32::MAX);
+                plan.linger = pick_ms(random, &[0, 5, 100, 1_000]);
             }
             Scenario::Records => plan.tolerates = Some(ErrorCode::INVALID_RECORD),
             Scenario::Expiry => {

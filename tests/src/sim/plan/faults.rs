@@ -264,6 +264,10 @@ fn draw_kinds(random: &mut Random, scenario: Scenario) -> (&'static [Kind], usiz
             &[Misdirect, Misdirect, MoveLeader, MoveLeader, ProduceError, LoseAnswer, PauseReplication],
             15 + random.below(20),
         ),
+        Scenario::Applications => (
+            &[Delay, Delay, Drop, LoseAnswer, LoseAnswer, ProduceError, MoveLeader, PauseReplication, Close],
+            10 + random.below(14),
+        ),
         Scenario::Logins => (&[Delay, Close, MoveLeader, LoseAnswer], 4 + random.below(6)),
         Scenario::Outages => (&[Delay, Drop, LoseAnswer, MoveLeader, PauseReplication], 5 + random.below(8)),
         // It draws its own.

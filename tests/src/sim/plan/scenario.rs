@@ -47,11 +47,13 @@ pub enum Scenario {
     Logins,
     /// No broker can be reached for longer than clients stay with those that they know.
     Outages,
+    /// Applications flush, purge, close producers with a deadline, and clients, and go on with others.
+    Applications,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Mixed,
         Self::Calm,
         Self::Leaders,
@@ -74,6 +76,7 @@ impl Scenario {
         Self::Hints,
         Self::Logins,
         Self::Outages,
+        Self::Applications,
     ];
 
     /// As commands spell it.
@@ -101,6 +104,7 @@ impl Scenario {
             Self::Hints => "hints",
             Self::Logins => "logins",
             Self::Outages => "outages",
+            Self::Applications => "applications",
         }
     }
 

@@ -1,10 +1,12 @@
 //! A producer of the workload.
 
+mod acts;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ottla_client::{Client, ClientBuilder, Delivery, Producer, Record, SendError};
+use ottla_client::{Client, ClientBuilder, Delivery, ProduceErrorKind as Kind, Producer, Record, SendError};
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::records::{NO_HEADERS, record_size_upper_bound};
 use tokio::task::JoinSet;
@@ -24,54 +26,111 @@ const MOST_FAREWELLS: usize = 30;
 /// How long it takes until it is said again.
 const BETWEEN_FAREWELLS: Duration = Duration::from_secs(5);
 
+/// Keeps what it does apart from what it sends.
+const ACTS: u64 = 0x5eed_0fac_7500_0001;
 /// Bits of an id that count one producer's records.
 const RECORD_BITS: u32 = 20;
 
 /// Sends all it has to, and ends when all of it is resolved.
 pub(super) async fn run(plan: ProducerPlan, builder: ClientBuilder, notebook: Notebook) {
     let builder = builder.request_timeout(plan.request_timeout);
-    let client = connect(builder).await;
-    let mut producer = match build(&plan, &client) {
-        Ok(producer) => producer,
-        Err(error) => return notebook.trouble(format!("{}: {error}", plan.name)),
-    };
-    let is_expected = plan.comes_back || plan.closes_client;
-    let refused = Refused { refused: Arc::default(), is_expected, tolerates: plan.tolerates };
-    let nth: u64 = plan.name.rsplit('-').next().and_then(|nth| nth.parse().ok()).unwrap_or(0);
     let mut random = Random(plan.seed);
-    let mut deliveries = JoinSet::new();
-    for number in 0..plan.records {
-        let id = RecordId((nth + 1) << RECORD_BITS | number);
-        if refused.refused.swap(false, Ordering::Relaxed) {
+    let mut acts = Random(plan.seed ^ ACTS);
+    let (records, burst, pause) = (plan.records, plan.burst, plan.pause);
+    let Some(mut application) = Application::start(plan, builder, notebook).await else { return };
+    if application.plan.acts && acts.below(4) == 0 {
+        // Before it has sent anything.
+        application.close_client().await;
+    }
+    for number in 0..records {
+        if application.refused.is_refused.swap(false, Ordering::Relaxed) {
             // Its identity is refused for good. What it still has must not arrive behind what the next one sends.
-            _ = producer.close(Duration::MAX).await;
-            match build(&plan, &client) {
-                Ok(next) => producer = next,
-                Err(error) => return notebook.trouble(format!("{}: {error}", plan.name)),
-            }
+            _ = application.producer.close(Duration::MAX).await;
+            application.build();
         }
-        let record = Drawn::draw(&mut random, &plan, &notebook, id);
-        notebook.note(record.to_sent(&plan.name, id));
-        match producer.enqueue(record.as_record()).await {
-            Ok(delivery) => {
-                let told = resolve(plan.name.clone(), id, delivery, refused.clone(), notebook.clone());
-                deliveries.spawn(told);
+        application.send(&mut random, number).await;
+        if number % burst == burst - 1 {
+            if application.plan.acts && acts.below(3) == 0 {
+                application.act(&mut acts).await;
             }
-            Err(error) => give_up(&plan.name, id, &error, &refused, &notebook),
-        }
-        note_memory(&plan, &producer, &notebook);
-        if number % plan.burst == plan.burst - 1 {
-            sleep(plan.pause).await;
+            sleep(pause).await;
         }
     }
-    if plan.closes_client {
+    if application.plan.closes_client {
         sleep(Duration::from_micros(random.bits() % 5_000)).await;
-        client.close().await;
-        client.close().await;
+        application.client.close().await;
+        application.client.close().await;
     }
-    while deliveries.join_next().await.is_some() {}
-    note_memory(&plan, &producer, &notebook);
-    _ = producer.close(Duration::MAX).await;
+    while application.deliveries.join_next().await.is_some() {}
+    application.note_memory();
+    _ = application.producer.close(Duration::MAX).await;
+}
+
+/// An application with its producer.
+struct Application {
+    plan: ProducerPlan,
+    builder: ClientBuilder,
+    notebook: Notebook,
+    client: Client,
+    producer: Producer,
+    /// The name of its producer in the history: one that it closes with a deadline is followed by another.
+    name: String,
+    /// How many producers it had before.
+    lives: u64,
+    deliveries: JoinSet<()>,
+    refused: Refused,
+}
+
+impl Application {
+    async fn start(plan: ProducerPlan, builder: ClientBuilder, notebook: Notebook) -> Option<Self> {
+        let client = connect(builder.clone()).await;
+        let producer = match build(&plan, &client) {
+            Ok(producer) => producer,
+            Err(error) => {
+                notebook.trouble(format!("{}: {error}", plan.name));
+                return None;
+            }
+        };
+        let refused = Refused {
+            is_refused: Arc::default(),
+            is_expected: plan.comes_back || plan.closes_client,
+            tolerates: plan.tolerates,
+            acts: plan.acts,
+        };
+        let (name, lives, deliveries) = (plan.name.clone(), 0, JoinSet::new());
+        Some(Self { plan, builder, notebook, client, producer, name, lives, deliveries, refused })
+    }
+
+    /// Begins anew, with the same client.
+    fn build(&mut self) {
+        match build(&self.plan, &self.client) {
+            Ok(next) => self.producer = next,
+            Err(error) => self.notebook.trouble(format!("{}: {error}", self.name)),
+        }
+    }
+
+    async fn send(&mut self, random: &mut Random, number: u64) {
+        let nth: u64 = self.plan.name.rsplit('-').next().and_then(|nth| nth.parse().ok()).unwrap_or(0);
+        let id = RecordId((nth + 1) << RECORD_BITS | number);
+        let record = Drawn::draw(random, &self.plan, &self.notebook, id);
+        self.notebook.note(record.to_sent(&self.name, id));
+        match self.producer.enqueue(record.as_record()).await {
+            Ok(delivery) => {
+                let (refused, notebook) = (self.refused.clone(), self.notebook.clone());
+                self.deliveries.spawn(resolve(self.name.clone(), id, delivery, refused, notebook));
+            }
+            Err(error) => give_up(&self.name, id, &error, &self.refused, &self.notebook),
+        }
+        self.note_memory();
+    }
+
+    fn note_memory(&self) {
+        self.notebook.note(ClientEvent::ProducerMemory {
+            producer: self.name.clone(),
+            used_bytes: self.producer.buffered_bytes(),
+            limit_bytes: self.plan.buffer_memory,
+        });
+    }
 }
 
 /// Sends records to each partition of `topic`, now and then, until every group has got one from each. The first may be
@@ -114,8 +173,13 @@ pub(super) async fn say_farewell(
 /// Tries until it works: bootstrap servers may be away.
 pub(super) async fn connect(builder: ClientBuilder) -> Client {
     loop {
-        if let Ok(client) = builder.clone().connect().await {
-            return client;
+        eprintln!("DBG connecting at {:?}", tokio::time::Instant::now());
+        match builder.clone().connect().await {
+            Ok(client) => {
+                eprintln!("DBG connected");
+                return client;
+            }
+            Err(e) => eprintln!("DBG {e:?}"),
         }
         sleep(Duration::from_millis(200)).await;
     }
@@ -149,10 +213,26 @@ async fn resolve(producer: String, id: RecordId, delivery: Delivery, refused: Re
 /// Whether a producer cannot go on, and whether that may be.
 #[derive(Clone)]
 struct Refused {
-    refused: Arc<AtomicBool>,
+    is_refused: Arc<AtomicBool>,
     is_expected: bool,
     /// What is said of records, and no reason to begin anew.
     tolerates: Option<ErrorCode>,
+    /// Whether the application purges and closes itself.
+    acts: bool,
+}
+
+impl Refused {
+    /// Whether an error is what the application wanted, or no reason to begin anew.
+    fn tolerates(&self, error: &SendError) -> bool {
+        match error {
+            SendError::NotDelivered { error, .. } if error.code().is_some() => error.code() == self.tolerates,
+            SendError::NotDelivered { error, .. } => {
+                let kind = error.kind();
+                self.acts && (matches!(kind, Kind::Purged | Kind::Closed | Kind::Unsendable))
+            }
+            _ => false,
+        }
+    }
 }
 
 fn give_up(producer: &str, id: RecordId, error: &SendError, refused: &Refused, notebook: &Notebook) {
@@ -161,10 +241,10 @@ fn give_up(producer: &str, id: RecordId, error: &SendError, refused: &Refused, n
         SendError::NotDelivered { error, .. } => error.code(),
         _ => None,
     };
-    let is_tolerated = code.is_some() && code == refused.tolerates;
-    let is_final = !error.is_retriable() && !error.is_perhaps_written() && !is_missing && !is_tolerated;
+    let may_go_on = error.is_retriable() || error.is_perhaps_written() || refused.tolerates(error);
+    let is_final = !may_go_on && !is_missing;
     if is_final && refused.is_expected {
-        refused.refused.store(true, Ordering::Relaxed);
+        refused.is_refused.store(true, Ordering::Relaxed);
     } else if is_final {
         notebook.trouble(format!("{producer}: record {} failed for good: {error:?}", id.0));
     }
@@ -173,15 +253,8 @@ fn give_up(producer: &str, id: RecordId, error: &SendError, refused: &Refused, n
         id,
         perhaps_written: error.is_perhaps_written(),
         code,
+        closed: matches!(error, SendError::NotDelivered { error, .. } if error.kind() == Kind::Closed),
         error: error.to_string(),
-    });
-}
-
-fn note_memory(plan: &ProducerPlan, producer: &Producer, notebook: &Notebook) {
-    notebook.note(ClientEvent::ProducerMemory {
-        producer: plan.name.clone(),
-        used_bytes: producer.buffered_bytes(),
-        limit_bytes: plan.buffer_memory,
     });
 }
 
