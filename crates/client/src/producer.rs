@@ -240,7 +240,7 @@ impl Shared {
         };
         let tag = || Arc::new(BatchState::new(picked.topic, picked.partition));
         let (batch, index, news) = machine.append(now, picked.index, parts, tag).map_err(refuse)?;
-        let delivery = Delivery::new(Arc::clone(batch), index, timestamp);
+        let delivery = Delivery::new(batch, index, timestamp);
         drop(state);
         if news {
             self.work.notify_one();
