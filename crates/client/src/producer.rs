@@ -1,10 +1,12 @@
 //! The producer: records in, delivery results out.
 
 mod builder;
+mod deliveries;
 mod delivery;
 mod driver;
 mod error;
 mod topics;
+mod typed;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,8 +22,10 @@ use crate::client::Client;
 use crate::record::Record;
 
 pub use builder::ProducerBuilder;
+pub use deliveries::{Deliveries, SendResults};
 pub use delivery::{Delivery, RecordMetadata};
 pub use error::{SendError, TrySendError};
+pub use typed::{TypedProducer, TypedRecord};
 
 use delivery::BatchState;
 use driver::Driver;

@@ -8,4 +8,5 @@ mod faults;
 mod group;
 mod lifecycle;
 mod produce;
+mod sending;
 mod world;
