@@ -60,7 +60,7 @@ pub use ottla_transport::{Connecting, Connector, Socks5Connector, Stream, TcpCon
 #[cfg(feature = "tls")]
 pub use ottla_transport::{TlsConfig, TlsConfigBuilder, TlsConnector, TlsProvider, TlsVersion};
 pub use producer::{
-    Deliveries, Delivery, Producer, ProducerBuilder, RecordMetadata, SendError, SendResults, TrySendError,
-    TypedProducer, TypedRecord,
+    Acknowledgement, Deliveries, Delivery, OutgoingRecord, Producer, ProducerBuilder, ProducerInterceptor,
+    RecordMetadata, SendError, SendResults, TrySendError, TypedProducer, TypedRecord,
 };
 pub use record::{OwnedRecord, Record};

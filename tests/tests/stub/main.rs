@@ -6,6 +6,7 @@ mod connections;
 mod consume;
 mod faults;
 mod group;
+mod interceptors;
 mod lifecycle;
 mod produce;
 mod sending;

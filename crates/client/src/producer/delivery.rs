@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use ottla_core::producer::{Delivered, ProduceError, RecordRange};
+use ottla_protocol::records::OwnedHeader;
 use ottla_protocol::types::TopicName;
 
 use super::error::SendError;
+use super::interceptors::{Interceptors, WatchList, Watched};
 
 /// Where an acknowledged record is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub(crate) struct BatchState {
     topic: TopicName,
     partition: i32,
     outcome: Mutex<Outcome>,
+    /// Empty without interceptors.
+    watched: WatchList,
 }
 
 #[derive(Debug)]
@@ -79,7 +83,8 @@ impl Ranges {
 
 impl BatchState {
     pub(crate) fn new(topic: &TopicName, partition: i32) -> Self {
-        Self { topic: topic.clone(), partition, outcome: Mutex::new(Outcome::Waiting(Vec::new())) }
+        let outcome = Mutex::new(Outcome::Waiting(Vec::new()));
+        Self { topic: topic.clone(), partition, outcome, watched: WatchList::default() }
     }
 
     /// Tells the handles of these records; once for each record.
@@ -103,7 +108,55 @@ impl BatchState {
                 }
             }
         };
+        for watched in self.watched.take(&records) {
+            self.acknowledge(&watched);
+        }
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn acknowledge(&self, watched: &Watched) {
+        if let Some(result) = self.result(watched.index, watched.timestamp) {
+            watched.acknowledge(&self.topic, self.partition, &result);
+        }
+    }
+
+    /// What became of the record with this index, if that is known.
+    fn result(&self, index: u32, timestamp: i64) -> Option<Result<RecordMetadata, SendError>> {
+        match &*self.lock() {
+            Outcome::Waiting(_) => None,
+            Outcome::Done(outcome) => Some(self.read(index, timestamp, 0, outcome)),
+            Outcome::Ranges(ranges) => {
+                let (range, outcome) = ranges.find(index)?;
+                Some(self.read(index, timestamp, range.first, outcome))
+            }
+        }
+    }
+
+    /// A record's part of an outcome of records that begin at index `first`.
+    fn read(
+        &self,
+        index: u32,
+        timestamp: i64,
+        first: u32,
+        outcome: &Result<Delivered, ProduceError>,
+    ) -> Result<RecordMetadata, SendError> {
+        match outcome {
+            Ok(delivered) => Ok(RecordMetadata {
+                topic: self.topic.clone(),
+                partition: self.partition,
+                offset: (delivered.base_offset >= 0)
+                    .then(|| delivered.base_offset + i64::from(index - first)),
+                timestamp: match delivered.log_append_time {
+                    -1 => timestamp,
+                    broker => broker,
+                },
+            }),
+            Err(error) => Err(SendError::NotDelivered {
+                topic: self.topic.clone(),
+                partition: self.partition,
+                error: error.clone(),
+            }),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Outcome> {
@@ -118,38 +171,27 @@ impl Delivery {
 
     /// What became of the record, if that is known.
     pub fn try_result(&self) -> Option<Result<RecordMetadata, SendError>> {
-        match &*self.batch.lock() {
-            Outcome::Waiting(_) => None,
-            Outcome::Done(outcome) => Some(self.read(0, outcome)),
-            Outcome::Ranges(ranges) => {
-                ranges.find(self.index).map(|(range, outcome)| self.read(range.first, outcome))
+        self.batch.result(self.index, self.timestamp)
+    }
+
+    /// Interceptors want to know what becomes of the record.
+    pub(super) fn watch(&self, interceptors: Interceptors, headers: Vec<OwnedHeader>) {
+        let (index, timestamp) = (self.index, self.timestamp);
+        self.batch.watched.push(Watched { index, timestamp, headers, interceptors });
+        // Whoever resolved the batch before that has not seen it; whoever does after it takes it out first.
+        if self.try_result().is_some() {
+            if let Some(watched) = self.batch.watched.take_one(index) {
+                self.batch.acknowledge(&watched);
             }
         }
     }
 
-    /// The record's part of an outcome of records that begin at index `first`.
     fn read(
         &self,
         first: u32,
         outcome: &Result<Delivered, ProduceError>,
     ) -> Result<RecordMetadata, SendError> {
-        match outcome {
-            Ok(delivered) => Ok(RecordMetadata {
-                topic: self.batch.topic.clone(),
-                partition: self.batch.partition,
-                offset: (delivered.base_offset >= 0)
-                    .then(|| delivered.base_offset + i64::from(self.index - first)),
-                timestamp: match delivered.log_append_time {
-                    -1 => self.timestamp,
-                    broker => broker,
-                },
-            }),
-            Err(error) => Err(SendError::NotDelivered {
-                topic: self.batch.topic.clone(),
-                partition: self.batch.partition,
-                error: error.clone(),
-            }),
-        }
+        self.batch.read(self.index, self.timestamp, first, outcome)
     }
 }
 
