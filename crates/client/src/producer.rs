@@ -1,10 +1,13 @@
 //! The producer: records in, delivery results out.
 
 mod builder;
+mod deliveries;
 mod delivery;
 mod driver;
 mod error;
+mod interceptors;
 mod topics;
+mod typed;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,11 +23,15 @@ use crate::client::Client;
 use crate::record::Record;
 
 pub use builder::ProducerBuilder;
+pub use deliveries::{Deliveries, SendResults};
 pub use delivery::{Delivery, RecordMetadata};
 pub use error::{SendError, TrySendError};
+pub use interceptors::{Acknowledgement, OutgoingRecord, ProducerInterceptor};
+pub use typed::{TypedProducer, TypedRecord};
 
 use delivery::BatchState;
 use driver::Driver;
+use interceptors::Interceptors;
 use topics::Topics;
 
 /// Sends records; cheap to clone, all clones share one queue. When the last is gone, what is queued is still sent, in
@@ -73,6 +80,7 @@ pub(crate) struct ProducerSettings {
     acks: machine::Acks,
     request_timeout: Duration,
     max_block: Duration,
+    interceptors: Interceptors,
 }
 
 impl Producer {
@@ -128,6 +136,9 @@ impl Producer {
     async fn enqueue_record(&self, record: Record<'_>) -> Result<Delivery, SendError> {
         // A loop of calls that never wait would keep the producer's own task from running on a single thread.
         consume_budget().await;
+        if !self.shared.settings.interceptors.is_empty() {
+            return Box::pin(self.enqueue_intercepted(record)).await;
+        }
         let refused = match self.shared.append(&record) {
             Ok(delivery) => return Ok(delivery),
             Err(refused) => refused,
@@ -141,6 +152,9 @@ impl Producer {
     /// [`TrySendError::UnknownTopic`] and [`TrySendError::BufferFull`] mean that [`enqueue`](Self::enqueue) would have
     /// waited.
     pub fn try_enqueue(&self, record: &Record<'_>) -> Result<Delivery, TrySendError> {
+        if !self.shared.settings.interceptors.is_empty() {
+            return self.try_enqueue_intercepted(record.clone());
+        }
         self.shared.append(record)
     }
 

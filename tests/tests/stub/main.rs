@@ -6,6 +6,8 @@ mod connections;
 mod consume;
 mod faults;
 mod group;
+mod interceptors;
 mod lifecycle;
 mod produce;
+mod sending;
 mod world;

@@ -11,9 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use ottla_core::producer::{Delivered, ProduceError, RecordRange};
+use ottla_protocol::records::OwnedHeader;
 use ottla_protocol::types::TopicName;
 
 use super::error::SendError;
+use super::interceptors::{Interceptors, WatchList, Watched};
 
 /// Where an acknowledged record is.
 #[derive(Clone)]
@@ -79,6 +81,8 @@ pub(crate) struct BatchState {
     /// What all records share, once it is known: to read it takes no lock.
     outcome: OnceLock<Result<Delivered, ProduceError>>,
     waiters: Mutex<Waiters>,
+    /// Empty without interceptors.
+    watched: WatchList,
 }
 
 #[derive(Debug)]
@@ -117,20 +121,30 @@ impl Ranges {
 impl BatchState {
     pub(crate) fn new(topic: &TopicName, partition: i32) -> Self {
         let waiters = Mutex::new(Waiters::Wakers(Vec::new()));
-        Self { topic: topic.clone(), partition, outcome: OnceLock::new(), waiters }
+        let (outcome, watched) = (OnceLock::new(), WatchList::default());
+        Self { topic: topic.clone(), partition, outcome, waiters, watched }
     }
 
     /// Tells the handles of these records; once for each record.
-    pub(crate) fn resolve(&self, records: RecordRange, outcome: Result<Delivered, ProduceError>) {
-        if records.is_all() {
-            // Who looks after this finds it; who has looked before has left a waker.
+    pub(crate) fn resolve(self: &Arc<Self>, records: RecordRange, outcome: Result<Delivered, ProduceError>) {
+        let wakers = if records.is_all() {
+            // Who looks from now on finds it; who has looked before has left a waker.
             let _ = self.outcome.set(outcome);
-            if let Waiters::Wakers(wakers) = &mut *self.lock() {
-                return std::mem::take(wakers).into_iter().for_each(Waker::wake);
+            match &mut *self.lock() {
+                Waiters::Wakers(wakers) => std::mem::take(wakers),
+                Waiters::Ranges(_) => Vec::new(),
             }
-            return;
+        } else {
+            self.resolve_range(records, outcome)
+        };
+        for watched in self.watched.take(&records) {
+            self.acknowledge(&watched);
         }
-        let wakers = match &mut *self.lock() {
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn resolve_range(&self, records: RecordRange, outcome: Result<Delivered, ProduceError>) -> Vec<Waker> {
+        match &mut *self.lock() {
             Waiters::Ranges(ranges) => ranges.resolve(records, outcome),
             state => {
                 let ranges = Ranges { resolved: vec![(records, outcome)], ..Ranges::default() };
@@ -141,8 +155,14 @@ impl BatchState {
                     Waiters::Ranges(_) => Vec::new(),
                 }
             }
-        };
-        wakers.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    fn acknowledge(self: &Arc<Self>, watched: &Watched) {
+        if let Some(told) = self.told(watched.index, watched.timestamp) {
+            let result = told.map(|told| metadata(Arc::clone(self), told));
+            watched.acknowledge(&self.topic, self.partition, &result);
+        }
     }
 
     /// Offset and timestamp of the record with this index and timestamp, or why it has none; once that is known.
@@ -232,6 +252,19 @@ impl Delivery {
                 None => Err(Self { batch: Some(batch), ..self }),
             },
             None => Err(self),
+        }
+    }
+
+    /// Interceptors want to know what becomes of the record.
+    pub(super) fn watch(&self, interceptors: Interceptors, headers: Vec<OwnedHeader>) {
+        let Some(batch) = &self.batch else { return };
+        let (index, timestamp) = (self.index, self.timestamp);
+        batch.watched.push(Watched { index, timestamp, headers, interceptors });
+        // Whoever resolved the batch before that has not seen it; whoever does after it takes it out first.
+        if batch.told(index, timestamp).is_some() {
+            if let Some(watched) = batch.watched.take_one(index) {
+                batch.acknowledge(&watched);
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
+use super::super::interceptors::{Acknowledgement, ProducerInterceptor};
 use super::*;
 
 /// Counts how often it is woken.
@@ -114,4 +115,40 @@ fn a_handle_becomes_its_result_once_that_is_known() {
 #[test]
 fn a_handle_is_a_batch_and_two_numbers() {
     assert_eq!(size_of::<Delivery>(), 24);
+}
+
+#[test]
+fn interceptors_hear_of_each_record_once_whatever_its_range() {
+    #[derive(Default)]
+    struct Noting(Mutex<Vec<(u32, Option<i64>)>>);
+
+    impl ProducerInterceptor for Noting {
+        fn on_acknowledgement(&self, acknowledgement: &Acknowledgement<'_>) {
+            let index = acknowledgement.headers.len() as u32;
+            let offset = acknowledgement.result.ok().and_then(|sent| sent.offset);
+            self.0.lock().expect("nobody panics").push((index, offset));
+        }
+    }
+
+    let noting = Arc::new(Noting::default());
+    let interceptors = Interceptors::new(vec![Box::new(Arc::clone(&noting))]);
+    let batch = Arc::new(BatchState::new(&"t".into(), 0));
+    // As many headers as the index says.
+    let watch = |index: u32| {
+        let headers = vec![OwnedHeader::new("h", None); index as usize];
+        Delivery::new(Arc::clone(&batch), index, 0).watch(interceptors.clone(), headers);
+    };
+    let heard = || std::mem::take(&mut *noting.0.lock().expect("nobody panics"));
+    let range = |first, count| RecordRange { first, count, of: 4 };
+    watch(0);
+    watch(2);
+    watch(3);
+    assert_eq!(heard(), []);
+    batch.resolve(range(2, 2), at(20));
+    assert_eq!(heard(), [(2, Some(20)), (3, Some(21))]);
+    batch.resolve(range(0, 2), at(7));
+    assert_eq!(heard(), [(0, Some(7))]);
+    // One whose batch was resolved before anybody could watch it.
+    watch(1);
+    assert_eq!(heard(), [(1, Some(8))]);
 }
