@@ -12,7 +12,10 @@
 //! | Under way | it is too large | Split: its records are in smaller ones, Open | |
 //! | Under way | some records are refused | Split: the others are in batches of their own, Open | Complete(Err) for these |
 //! | Open, Requeued | it is due, and larger ones were refused | Split | |
-//! | Open, Requeued | its delivery time is over | gone | Complete(Err) |
+//! | Open, Requeued | its delivery time is over, or the queue is purged | gone | Complete(Err) |
+//! | any | the producer is closed, and its time is over | gone | Complete(Err), handed back |
+//!
+//! A batch that failed waits for a backoff, unless its partition has got another leader since it was sent.
 //!
 //! A partition that retries sends nothing until all its batches under way are resolved; those that failed then go
 //! first, in their order.
@@ -35,6 +38,7 @@ mod expiry;
 mod identity;
 mod partition;
 mod partitioner;
+mod purge;
 mod record_errors;
 mod response;
 mod sender;
@@ -60,6 +64,7 @@ use partition::Queue;
 pub use config::{Acks, ProducerConfig};
 pub use error::{ProduceError, ProduceErrorKind};
 pub use partitioner::{Partitioner, StickyPartitioner};
+pub use purge::{HandedBack, HandedBackContent};
 pub use response::Delivered;
 
 /// The table of a producer's id and epoch, with how often its edges were taken.
@@ -257,7 +262,7 @@ impl<T: Clone> Producer<T> {
         let topic = topic.detach();
         self.by_name.entry(topic.clone()).or_default().insert(partition, index);
         let mut queue = Queue::new(topic, partition, self.config.batch_size);
-        queue.leader = snapshot.leader(&queue.topic, partition).map(|(node, _)| node);
+        queue.lead(snapshot.leader(&queue.topic, partition));
         self.queues.push(queue);
         index
     }
@@ -368,7 +373,7 @@ impl<T: Clone> Producer<T> {
     pub fn on_snapshot(&mut self, snapshot: &ClusterSnapshot) {
         self.refreshing = false;
         for queue in &mut self.queues {
-            queue.leader = snapshot.leader(&queue.topic, queue.partition).map(|(node, _)| node);
+            queue.lead(snapshot.leader(&queue.topic, queue.partition));
         }
     }
 

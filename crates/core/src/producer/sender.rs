@@ -120,6 +120,7 @@ impl<T: Clone> Producer<T> {
                 self.filled.remove(&index);
             }
             batch.attempts += 1;
+            batch.sent_to = Some((node, queue.leader_epoch));
             batch.go(BatchState::UnderWay);
             batches.push((index, batch));
         }

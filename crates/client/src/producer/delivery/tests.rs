@@ -108,7 +108,10 @@ fn a_handle_becomes_its_result_once_that_is_known() {
     let delivery = delivery.try_into_result().expect_err("not known");
     batch.resolve(RecordRange { first: 0, count: 2, of: 2 }, at(40));
     let metadata = delivery.try_into_result().expect("known").expect("delivered");
-    assert_eq!((&**metadata.topic(), metadata.partition, metadata.offset, metadata.timestamp), ("t", 3, Some(41), 5));
+    assert_eq!(
+        (&**metadata.topic(), metadata.partition, metadata.offset, metadata.timestamp),
+        ("t", 3, Some(41), 5)
+    );
 }
 
 /// What every record pays for.
