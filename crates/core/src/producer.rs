@@ -29,6 +29,7 @@ mod config;
 mod error;
 mod expiry;
 mod identity;
+mod load;
 mod partition;
 mod partitioner;
 mod response;
@@ -47,11 +48,15 @@ use crate::time::{Instant, Now};
 
 use batch::{Batch, BatchState, Content};
 use identity::Identity;
+use load::Debts;
 use partition::Queue;
 
 pub use config::{Acks, ProducerConfig};
 pub use error::{ProduceError, ProduceErrorKind};
-pub use partitioner::{Partitioner, StickyPartitioner};
+pub use partitioner::{
+    BuiltInPartitioner, Choice, Partitioner, PartitionerConfig, Partitions, TopicPartitioner,
+    UnknownPartitioner, Unplaced,
+};
 pub use response::Delivered;
 
 /// The table of a producer's id and epoch, with how often its edges were taken.
@@ -166,6 +171,7 @@ pub struct Producer<T> {
     filled: BTreeSet<PartitionIndex>,
     under_way: BTreeMap<Token, UnderWay<T>>,
     slots: BTreeMap<NodeId, usize>,
+    debts: Debts,
     next_token: u64,
     next_batch: u64,
     /// Batches that are not resolved, by their number.
@@ -197,6 +203,7 @@ impl<T> Producer<T> {
             filled: BTreeSet::new(),
             under_way: BTreeMap::new(),
             slots: BTreeMap::new(),
+            debts: Debts::default(),
             next_token: 0,
             next_batch: 0,
             outstanding: BTreeSet::new(),

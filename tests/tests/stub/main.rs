@@ -7,5 +7,6 @@ mod consume;
 mod faults;
 mod group;
 mod lifecycle;
+mod partitions;
 mod produce;
 mod world;
