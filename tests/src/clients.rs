@@ -1,5 +1,6 @@
 //! Clients that can be put to the same work: ottla and others, for comparison.
 
+mod console;
 mod java;
 mod kafkajs;
 mod kcat;
@@ -7,6 +8,7 @@ mod member;
 mod ottla;
 mod process;
 
+pub use console::{ConsoleLine, console_consume};
 pub use java::Java;
 pub use kafkajs::KafkaJs;
 pub use kcat::Kcat;
