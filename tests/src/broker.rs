@@ -1,6 +1,6 @@
 //! Brokers as tests see them over a socket of their own, since tests of a client should not prepare themselves with
 //! that client: topics are made and waited for, batches and groups looked at. Not an admin client: a few requests in
-//! fixed versions that every broker since Kafka 2.8 has.
+//! fixed versions that every broker since Kafka 2.8 has; those for topics since 2.1.
 
 use bytes::{Bytes, BytesMut};
 use ottla_protocol::compression::Compression;
@@ -52,7 +52,7 @@ pub fn create_topic(bootstrap_servers: &str, topic: &NewTopic<'_>) {
     let mut request = CreateTopicsRequest::default();
     request.topics.push(creatable);
     let first = bootstrap_servers.split(',').next().expect("an address");
-    let response = Peer::connect(first).ask(&request, 5);
+    let response = Peer::connect(first).ask(&request, 3);
     let result = &response.topics[0];
     assert_eq!(result.error_code, 0, "cannot create {}: {:?}", topic.name, result.error_message);
     wait_for(bootstrap_servers, topic.name, topic.partitions);
