@@ -20,6 +20,9 @@ use ottla_protocol::compression::Compression;
 use process::Running;
 use std::time::Duration;
 
+/// What stands for a null key where other clients print what they read; for a null value too where they have no other way.
+pub const NULL: &str = "<null>";
+
 /// A client of Kafka.
 pub trait KafkaClient {
     /// What it is called.
