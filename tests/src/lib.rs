@@ -2,6 +2,7 @@
 //! compare with.
 
 pub mod broker;
+pub mod chaos;
 pub mod clients;
 pub mod memory_network;
 pub mod oracle;
