@@ -42,7 +42,7 @@ impl Plan {
             rate: 5000,
             senders: 4,
             partitions: 6,
-            duration: Duration::from_secs(40),
+            duration: Duration::from_secs(30),
             kills: 2,
             has_second_reader: false,
         }
