@@ -16,3 +16,4 @@ pub mod nodes;
 pub mod plan;
 pub mod reading;
 pub mod report;
+pub mod watch;

@@ -14,6 +14,7 @@ use ottla_tests::chaos::nodes::RealNodes;
 use ottla_tests::chaos::plan::Plan;
 use ottla_tests::chaos::reading::{by_kcat, by_ottla, mark_ends};
 use ottla_tests::chaos::report::{Conclusion, Report, conclude};
+use ottla_tests::chaos::watch;
 use ottla_tests::real_kafka::{required, unique};
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
@@ -30,7 +31,7 @@ async fn what_is_acknowledged_is_read_once_and_in_order_though_nodes_are_killed(
     );
     println!("{plan:?}");
 
-    let client = Client::builder(&servers).connect().await.expect("Kafka is up");
+    let client = Client::builder(&servers).events(watch::printer()).connect().await.expect("Kafka is up");
     let producer = client.producer().build().expect("a producer");
     let noted = Arc::new(Acknowledgements::begin(plan.partitions));
     let load = Load::start(&producer, &topic, &plan, &noted);

@@ -19,11 +19,12 @@ struct State {
     count: u64,
     last: Instant,
     pauses: Vec<Pause>,
-    partitions: Vec<(Instant, Duration)>,
+    /// Of each partition, when its last came, and its longest pause.
+    partitions: Vec<(Instant, Pause)>,
 }
 
 /// A time without acknowledgements, since the load began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pause {
     /// When the last one before it came.
     pub from: Duration,
@@ -36,7 +37,7 @@ impl Acknowledgements {
     #[must_use]
     pub fn begin(partitions: i32) -> Self {
         let began = Instant::now();
-        let partitions = vec![(began, Duration::ZERO); usize::try_from(partitions).unwrap_or(0)];
+        let partitions = vec![(began, Pause::default()); usize::try_from(partitions).unwrap_or(0)];
         let state = State { count: 0, last: began, pauses: Vec::new(), partitions };
         Self { began, state: Mutex::new(state) }
     }
@@ -59,7 +60,9 @@ impl Acknowledgements {
         state.last = now;
         let of_partition = usize::try_from(partition).ok().and_then(|index| state.partitions.get_mut(index));
         if let Some((last, longest)) = of_partition {
-            *longest = (*longest).max(now - *last);
+            if now - *last > longest.length {
+                *longest = Pause { from: *last - self.began, length: now - *last };
+            }
             *last = now;
         }
     }
@@ -78,10 +81,10 @@ impl Acknowledgements {
         state.pauses.iter().filter(touches).max_by_key(|pause| pause.length).copied()
     }
 
-    /// The longest time that any one partition was without.
+    /// The longest pause of each partition.
     #[must_use]
-    pub fn longest_pause_of_a_partition(&self) -> Duration {
-        self.lock().partitions.iter().map(|(_, longest)| *longest).max().unwrap_or_default()
+    pub fn longest_pauses(&self) -> Vec<Pause> {
+        self.lock().partitions.iter().map(|(_, longest)| *longest).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

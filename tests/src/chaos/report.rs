@@ -7,6 +7,7 @@ use super::killer::Outages;
 use super::load::Outcome;
 use super::plan::Plan;
 use std::fmt;
+use std::time::Duration;
 
 /// All that a run found.
 #[derive(Debug)]
@@ -114,16 +115,12 @@ impl Report<'_> {
     }
 
     fn times(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let longest = self.acknowledgements.longest_pause(Default::default(), std::time::Duration::MAX);
-        let Pause { from, length } =
-            longest.unwrap_or(Pause { from: Default::default(), length: Default::default() });
-        writeln!(
-            f,
-            "longest time without an acknowledgement: {:.2} s, from {:.1} s on; of one partition: {:.2} s",
-            length.as_secs_f64(),
-            from.as_secs_f64(),
-            self.acknowledgements.longest_pause_of_a_partition().as_secs_f64(),
-        )?;
+        let longest = self.acknowledgements.longest_pause(Duration::ZERO, Duration::MAX);
+        writeln!(f, "longest time without an acknowledgement: {}", told(longest.unwrap_or_default()))?;
+        let partitions = self.acknowledgements.longest_pauses();
+        if let Some((partition, longest)) = (0..).zip(partitions).max_by_key(|(_, pause)| pause.length) {
+            writeln!(f, "  of one partition: {} (partition {partition})", told(longest))?;
+        }
         let wait = |thousandths| self.outcome.waits.thousandths(thousandths).as_secs_f64() * 1000.0;
         writeln!(
             f,
@@ -134,6 +131,10 @@ impl Report<'_> {
             wait(1000)
         )
     }
+}
+
+fn told(pause: Pause) -> String {
+    format!("{:.2} s, from {:.1} s on", pause.length.as_secs_f64(), pause.from.as_secs_f64())
 }
 
 #[cfg(test)]
