@@ -4,7 +4,7 @@ use super::content::END;
 use super::history::History;
 use super::judge::{Judge, Verdict};
 use crate::clients::assigned;
-use ottla_client::{Client, Record};
+use ottla_client::{Client, Record, SendError};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -15,15 +15,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Marks the end of each partition, behind all that was sent: readers need not believe a broker's high watermark.
 ///
+/// # Errors
+/// A mark is not acknowledged.
+///
 /// # Panics
-/// If a mark is not acknowledged.
-pub async fn mark_ends(client: &Client, topic: &str, partitions: i32) {
+/// If the client is closed.
+pub async fn mark_ends(client: &Client, topic: &str, partitions: i32) -> Result<(), SendError> {
     let producer = client.producer().build().expect("a producer");
     for partition in 0..partitions {
         let record = Record::to(topic).partition(partition).value(END);
-        producer.send(record).await.unwrap_or_else(|error| panic!("{partition} takes no end: {error}"));
+        producer.send(record).await?;
     }
     producer.close().await;
+    Ok(())
 }
 
 /// What our consumer reads, judged.

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 const SLOW: Duration = Duration::from_secs(2);
 
 /// A sink of events that prints what is worth it, with the seconds since now.
-#[must_use]
 pub fn printer() -> impl Fn(&Event) + Send + Sync + 'static {
     let began = Instant::now();
     let is_wanted = std::env::var_os("OTTLA_CHAOS_EVENTS").is_some();
