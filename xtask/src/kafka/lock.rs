@@ -17,15 +17,15 @@ pub struct Lock {
 impl Lock {
     /// Takes a cluster's lock, or says that another process has it.
     pub fn take(folder: &ClusterFolder) -> Result<Lock> {
-        Self::lock(folder.path(), &folder.lock(), "cluster")
+        Self::hold(folder.path(), &folder.lock(), "cluster")
     }
 
     /// The same for one node.
     pub fn of_node(folder: &NodeFolder) -> Result<Lock> {
-        Self::lock(folder.path(), &folder.lock(), "node")
+        Self::hold(folder.path(), &folder.lock(), "node")
     }
 
-    fn lock(folder: &Path, path: &Path, what: &str) -> Result<Lock> {
+    fn hold(folder: &Path, path: &Path, what: &str) -> Result<Lock> {
         let file = fs::create_dir_all(folder)
             .and_then(|()| File::options().create(true).truncate(false).write(true).open(path))
             .with_context(|| format!("cannot open {}", path.display()))?;
