@@ -116,10 +116,7 @@ impl TestBroker {
             cluster.add_topic(plan);
             Ok(())
         });
-        result.map_err(|error: TopicError| AdminError {
-            code: error.error,
-            message: error.message,
-        })
+        result.map_err(|error: TopicError| AdminError { code: error.error, message: error.message })
     }
 
     /// Makes a topic with these configs, by Kafka's names, whose partitions have one replica each.

@@ -14,7 +14,8 @@ const CODECS: [Compression; 3] = [Compression::None, Compression::Gzip, Compress
 /// Texts that compress, but not to nothing.
 fn values(count: usize) -> Vec<String> {
     let mut random = Random(7);
-    let words = |random: &mut Random| (0..12).map(|_| format!("{:x}", random.below(1 << 20))).collect::<Vec<_>>();
+    let words =
+        |random: &mut Random| (0..12).map(|_| format!("{:x}", random.below(1 << 20))).collect::<Vec<_>>();
     (0..count).map(|number| format!("{number} {}", words(&mut random).join(" and "))).collect()
 }
 
@@ -50,7 +51,10 @@ async fn small_records_survive_a_broker_that_takes_small_batches() {
     for codec in CODECS {
         for idempotent in [true, false] {
             let world = World::new(1);
-            world.broker.create_topic_with("small", 1, &[("max.message.bytes", "1000")]).expect("a new topic");
+            world
+                .broker
+                .create_topic_with("small", 1, &[("max.message.bytes", "1000")])
+                .expect("a new topic");
             let client = world.client().await;
             let producer = client.producer().compression(codec).linger(Duration::from_millis(10));
             let producer = producer.batch_size(100_000).enable_idempotence(idempotent);
@@ -68,7 +72,8 @@ async fn of_a_batch_that_is_too_large_only_the_record_that_is_too_large_fails() 
         let world = World::new(1);
         world.broker.create_topic_with("small", 1, &[("max.message.bytes", "1000")]).expect("a new topic");
         let client = world.client().await;
-        let producer = client.producer().compression(codec).linger(Duration::from_millis(10)).batch_size(100_000);
+        let producer =
+            client.producer().compression(codec).linger(Duration::from_millis(10)).batch_size(100_000);
         let producer = producer.build().expect("a producer");
         let mut values = values(20);
         values[7] = self::values(300).concat();

@@ -178,19 +178,42 @@ fn a_part_that_fails_for_good_takes_the_others_into_the_next_epoch() {
     assert_eq!(broker.logs[&0].values, kept);
 }
 
+/// A new topic's leader often answers the first attempt so that nobody can tell whether it was written.
 #[test]
-fn what_may_be_written_is_not_split() {
+fn what_may_be_written_is_split_and_its_parts_may_be_written() {
     let mut world = World::new(roomy(1000));
-    fill(&mut world, 0, 0..2, 100);
+    let mut broker = Broker::new(300);
+    fill(&mut world, 0, 0..4, 100);
     let sent = world.run(0).remove(0);
-    world.lose(1, &sent);
+    world.answer(1, &sent, ErrorCode::NOT_LEADER_OR_FOLLOWER);
     let again = world.run(1000).remove(0);
-    world.answer(1000, &again, ErrorCode::MESSAGE_TOO_LARGE);
-    world.run(1000);
-    assert_eq!(world.completed, [(1, Err(ProduceErrorKind::PerhapsWritten))]);
-    let (_, records, _) = &world.outcomes[0];
-    assert!(records.is_all() && records.count == 2);
+    broker.serve(1000, &mut world, &again);
+    let part = world.run(1000).remove(0);
+    assert_eq!(part.batches, [(0, 0, 0, 1)]);
+    world.lose(1000, &part);
+    world.run(10_000);
+    let perhaps = Err(ProduceErrorKind::PerhapsWritten);
+    assert_eq!(world.completed, [(1, perhaps); 4]);
     assert_eq!(world.producer.memory(), 0);
+}
+
+#[test]
+fn parts_of_what_was_written_are_not_written_again() {
+    let mut world = World::introduced(roomy(1000));
+    let mut broker = Broker::new(1000);
+    fill(&mut world, 0, 0..4, 100);
+    let sent = world.run(0).remove(0);
+    broker.write(&sent);
+    world.lose(1, &sent);
+    // The topic is altered.
+    broker.limit = 300;
+    for ms in (1000..3000).step_by(100) {
+        drain(&mut world, &mut broker, ms);
+    }
+    assert_eq!(broker.too_large, 1);
+    let perhaps = Err(ProduceErrorKind::PerhapsWritten);
+    assert_eq!(world.completed, [(3, perhaps); 4]);
+    assert_eq!(broker.logs[&0].values.len(), 4);
 }
 
 #[test]
