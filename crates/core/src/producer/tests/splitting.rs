@@ -164,14 +164,15 @@ fn a_part_that_fails_for_good_takes_the_others_into_the_next_epoch() {
     for ms in (1..2000).step_by(50) {
         drain(&mut world, &mut broker, ms);
     }
-    let refused = Err(ErrorCode::MESSAGE_TOO_LARGE);
     let mut outcomes: Vec<_> = world
         .outcomes
         .iter()
         .map(|(_, records, outcome)| {
-            (records.first, outcome.clone().map(|d| d.base_offset).map_err(|e| e.code().unwrap()))
+            let outcome = outcome.as_ref().map(|delivered| delivered.base_offset);
+            (records.first, outcome.map_err(ProduceError::kind))
         })
         .collect();
+    let refused = Err(ProduceErrorKind::Refused(ErrorCode::MESSAGE_TOO_LARGE));
     outcomes.sort_by_key(|(first, _)| *first);
     assert_eq!(outcomes, [(0, Ok(0)), (1, refused), (2, Ok(1)), (3, Ok(2))]);
     let kept: Vec<_> = [0, 2, 3].into_iter().map(|number| value(number, 100)).collect();
@@ -268,11 +269,14 @@ fn the_delivery_time_of_parts_began_with_their_first_record() {
     assert_eq!(world.producer.memory(), 0);
 }
 
+/// Timestamp, key, value, headers.
+type Parts<'a> = (i64, Option<&'a [u8]>, Option<&'a [u8]>, &'a [Header<'a>]);
+
 #[test]
 fn records_in_parts_are_what_they_were() {
     let mut world = World::new(ProducerConfig { max_in_flight: 1, ..roomy(1000) });
     let headers = [Header::new("a", Some(b"1")), Header::new("a", None), Header::new("", Some(b""))];
-    let records: [(i64, Option<&[u8]>, Option<&[u8]>, &[Header<'_>]); 4] = [
+    let records: [Parts<'_>; 4] = [
         (1_700_000_000_000, Some(b"key"), Some(b"value"), &headers),
         (-1, None, None, &[]),
         (5, Some(b""), Some(b""), &headers[1..]),
