@@ -1,7 +1,7 @@
 //! kcat, and so librdkafka: Debian's `kcat`.
 
 use super::process::Running;
-use super::{KafkaClient, tab_separated};
+use super::{KafkaClient, NULL, tab_separated};
 use crate::workload::{Content, Received};
 use ottla_protocol::compression::Compression;
 use std::process::Command;
@@ -67,7 +67,7 @@ impl KafkaClient for Kcat {
     fn consume(&self, bootstrap_servers: &str, topic: &str, count: usize) -> Vec<Received> {
         let mut command = Command::new("kcat");
         command.args(["-C", "-b", bootstrap_servers, "-t", topic, "-o", "beginning", "-e", "-q"]);
-        command.args(["-X", "check.crcs=true", "-f", "%p\t%o\t%T\t%S\t%h\t%k\t%s\n"]);
+        command.args(["-X", "check.crcs=true", "-f", "%p\t%o\t%T\t%K\t%S\t%h\t%k\t%s\n"]);
         let printed = Running::start(&mut command, Vec::new()).output();
         let received: Vec<Received> = printed.lines().map(read).collect();
         assert_eq!(received.len(), count, "records that kcat read");
@@ -76,14 +76,14 @@ impl KafkaClient for Kcat {
 }
 
 fn read(line: &str) -> Received {
-    let [partition, offset, timestamp, value_size, headers, key, value] = tab_separated(line);
+    let [partition, offset, timestamp, key_size, value_size, headers, key, value] = tab_separated(line);
     let number = |text: &str| text.parse::<i64>().unwrap_or_else(|error| panic!("{error}: {line}"));
     let header = |pair: &str| {
         let (key, value) = pair.split_once('=').unwrap_or_else(|| panic!("no header: {line}"));
         (key.to_owned(), value.to_owned())
     };
     let content = Content {
-        key: key.to_owned(),
+        key: if number(key_size) >= 0 { key.to_owned() } else { NULL.to_owned() },
         value: (number(value_size) >= 0).then(|| value.to_owned()),
         headers: headers.split(',').filter(|pair| !pair.is_empty()).map(header).collect(),
         timestamp: Some(number(timestamp)),

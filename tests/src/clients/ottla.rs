@@ -58,7 +58,7 @@ impl KafkaClient for Ottla {
             let producer = client.producer().compression(compression).partitioner(self.partitioner);
             let producer = producer.build().expect("a producer");
             produce(&producer, topic, records).await;
-            producer.close().await;
+            producer.close(Duration::MAX).await.expect("all is resolved");
             client.close().await;
         });
     }
