@@ -44,6 +44,8 @@ async fn of_a_batch_with_invalid_records_only_these_fail() {
         let topic = kafka.topic_with(&format!("compacted-{compression}"), 1, &configs);
         let producer = client.producer().compression(compression).linger(Duration::from_millis(5));
         let producer = producer.build().expect("a producer");
+        // A new topic's leader may answer the first attempt so that nobody can tell whether it was written.
+        producer.send(Record::to(&topic).key("first").value("first")).await.expect("written");
         let is_invalid = |number: usize| matches!(number % 10, 3 | 4);
         let mut deliveries = Vec::new();
         for number in 0..200 {
@@ -54,7 +56,7 @@ async fn of_a_batch_with_invalid_records_only_these_fail() {
             }
             deliveries.push(producer.enqueue(record).await.expect("queued"));
         }
-        let mut next_offset = 0;
+        let mut next_offset = 1;
         for (number, delivery) in deliveries.into_iter().enumerate() {
             match delivery.await {
                 Ok(sent) => {
@@ -71,6 +73,6 @@ async fn of_a_batch_with_invalid_records_only_these_fail() {
                 }
             }
         }
-        assert_eq!(next_offset, 160);
+        assert_eq!(next_offset, 161);
     }
 }

@@ -1,5 +1,7 @@
 //! The rules of the producer, as arithmetic on time.
 
+mod partitioners;
+
 use std::time::Duration;
 
 use ottla_protocol::compression::{Compression, CompressionLevel, Compressor};
@@ -145,7 +147,7 @@ impl World {
             *tags
         };
         let appended = self.producer.append(at(ms), self.partitions[partition], record, tag);
-        appended.map(|(tag, index, _)| (*tag, index))
+        appended.map(|(tag, index, _)| (tag, index))
     }
 
     /// Performs everything that is due; gives ids at once, and returns the requests.
