@@ -37,6 +37,15 @@ pub enum ClientErrorKind {
         /// How many it has.
         partitions: usize,
     },
+    /// The application's partitioner picked a partition that the topic does not have.
+    PartitionerOutOfRange {
+        /// The topic.
+        topic: TopicName,
+        /// What it picked.
+        partition: u32,
+        /// How many partitions there are.
+        partitions: u32,
+    },
     /// A broker refused, for this reason.
     Refused {
         /// What was asked.
@@ -53,6 +62,8 @@ pub enum ClientErrorKind {
     Request,
     /// The client was closed.
     Closed,
+    /// The call was made outside of a tokio runtime, which runs what is started.
+    NoRuntime,
 }
 
 /// What one of the bootstrap servers did.
@@ -157,6 +168,12 @@ impl fmt::Display for ClientError {
             ClientErrorKind::UnknownPartition { topic, partition, partitions } => {
                 write!(f, "unknown partition: {topic} has {partitions} of them, so no number {partition}")
             }
+            ClientErrorKind::PartitionerOutOfRange { topic, partition, partitions } => {
+                write!(
+                    f,
+                    "the partitioner of {topic} picked partition {partition}, and there are {partitions}, from 0 on"
+                )
+            }
             ClientErrorKind::Refused { what, code } => write!(f, "{what} was refused: {code}"),
             ClientErrorKind::TimedOut { what } => write!(f, "timed out waiting for {what}"),
             ClientErrorKind::Request | ClientErrorKind::Connect(_) => match &self.source {
@@ -164,6 +181,9 @@ impl fmt::Display for ClientError {
                 None => f.write_str("a request failed"),
             },
             ClientErrorKind::Closed => f.write_str("the client is closed"),
+            ClientErrorKind::NoRuntime => f.write_str(
+                "no tokio runtime: build it in an async function, or where Runtime::enter or Handle::enter is in force",
+            ),
         }
     }
 }

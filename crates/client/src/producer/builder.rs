@@ -3,11 +3,16 @@
 use std::fmt;
 use std::time::Duration;
 
-use ottla_core::producer::{self as machine, Acks, Partitioner, ProducerConfig, StickyPartitioner};
+use ottla_core::backoff::Backoff;
+use ottla_core::producer::{
+    self as machine, Acks, BuiltInPartitioner, Partitioner, PartitionerConfig, ProducerConfig,
+};
 use ottla_protocol::compression::{Compression, CompressionLevel};
 use ottla_protocol::types::TopicName;
 
-use super::topics::{MakePartitioner, Topics};
+use super::custom_partitioners::{CustomPartitioners, MakePartitioner};
+use super::interceptors::{Interceptors, ProducerInterceptor};
+use super::topics::Topics;
 use super::{Producer, ProducerSettings};
 use crate::client::Client;
 use crate::config_error::ConfigError;
@@ -25,15 +30,23 @@ pub struct ProducerBuilder {
     max_in_flight: usize,
     compression: Compression,
     compression_level: CompressionLevel,
+    retries: u32,
+    retry_backoff: Backoff,
     delivery_timeout: Duration,
     request_timeout: Duration,
     max_block: Duration,
-    partitioner: Option<MakePartitioner>,
+    partitioner: BuiltInPartitioner,
+    partitioner_ignore_keys: bool,
+    partitioner_adaptive: bool,
+    partitioner_availability_timeout: Duration,
+    custom_partitioner: Option<MakePartitioner>,
+    interceptors: Vec<Box<dyn ProducerInterceptor>>,
 }
 
 impl ProducerBuilder {
     pub(crate) fn new(client: Client) -> Self {
         let request_timeout = client.shared.settings.request_timeout;
+        let retry_backoff = client.shared.settings.backoff;
         Self {
             client,
             acks: Acks::All,
@@ -45,10 +58,17 @@ impl ProducerBuilder {
             max_in_flight: 5,
             compression: Compression::None,
             compression_level: CompressionLevel::DEFAULT,
+            retries: u32::MAX,
+            retry_backoff,
             delivery_timeout: Duration::from_secs(120),
             request_timeout,
             max_block: Duration::from_secs(60),
-            partitioner: None,
+            partitioner: BuiltInPartitioner::default(),
+            partitioner_ignore_keys: false,
+            partitioner_adaptive: true,
+            partitioner_availability_timeout: Duration::ZERO,
+            custom_partitioner: None,
+            interceptors: Vec::new(),
         }
     }
 
@@ -120,10 +140,39 @@ impl ProducerBuilder {
         self
     }
 
-    /// `delivery.timeout.ms`: from queueing a record to giving up on it. Default: 2 min.
+    /// `delivery.timeout.ms`: from queueing a record to giving up on it. Default: 2 min. At least `linger.ms` +
+    /// `request.timeout.ms`.
     #[must_use]
     pub fn delivery_timeout(mut self, timeout: Duration) -> Self {
         self.delivery_timeout = timeout;
+        self
+    }
+
+    /// `retries`: how often a batch is sent again after an error that may pass; then it ends with that error. Default: no
+    /// limit but [`delivery_timeout`](Self::delivery_timeout), as in Java; KafkaJS has 5. Attempts that reached no broker
+    /// do not count. 0 needs [`enable_idempotence`](Self::enable_idempotence)`(false)`.
+    #[must_use]
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// `retry.backoff.ms` and `retry.backoff.max.ms` (KIP-580): how long a batch, or the request for a producer id, waits
+    /// after an error before it is sent again: `initial`, doubled with each error up to `max`, a fifth more or less at
+    /// random but never more than `max`. Not waited for where the partition has got another leader since (KIP-951).
+    /// Default: the [client's](crate::ClientBuilder::retry_backoff), 100 ms to 1 s.
+    #[must_use]
+    pub fn retry_backoff(mut self, initial: Duration, max: Duration) -> Self {
+        self.retry_backoff = Backoff::new(initial, max);
+        self
+    }
+
+    /// `request.timeout.ms`: how long an answer to a request is waited for, and how long the broker may wait for its
+    /// replicas. Without one the batch may be written, and is sent again. Default: the
+    /// [client's](crate::ClientBuilder::request_timeout), 30 s.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
         self
     }
 
@@ -134,22 +183,67 @@ impl ProducerBuilder {
         self
     }
 
-    /// `partitioner.class`: makes a partitioner for each topic. Default: Java's.
+    /// `partitioner` (librdkafka), `partitioner.class` (Java): where records go that do not name their partition.
+    /// Default: Java's, [`BuiltInPartitioner::Murmur2Random`]. librdkafka's default is
+    /// [`BuiltInPartitioner::ConsistentRandom`]: programs that write the same topic should have the same.
     #[must_use]
-    pub fn partitioner<P: Partitioner + 'static>(
+    pub fn partitioner(mut self, partitioner: BuiltInPartitioner) -> Self {
+        self.partitioner = partitioner;
+        self
+    }
+
+    /// `partitioner.ignore.keys`: records with a key are spread like those without. Default: false. Of no effect on
+    /// records for which a [`custom_partitioner`](Self::custom_partitioner) has an answer.
+    #[must_use]
+    pub fn partitioner_ignore_keys(mut self, ignore: bool) -> Self {
+        self.partitioner_ignore_keys = ignore;
+        self
+    }
+
+    /// `partitioner.adaptive.partitioning.enable` (KIP-794): whether records without a key go more often to partitions
+    /// with fewer batches waiting, so to faster brokers. Default: true. Without, they go to all partitions that have a
+    /// leader alike.
+    #[must_use]
+    pub fn partitioner_adaptive_partitioning_enable(mut self, enable: bool) -> Self {
+        self.partitioner_adaptive = enable;
+        self
+    }
+
+    /// `partitioner.availability.timeout.ms` (KIP-794): a broker that owes an answer for longer, and has given none in
+    /// the meantime, gets no more records without a key, until it answers. Default: 0, which turns this off. Of no effect
+    /// without [adaptive partitioning](Self::partitioner_adaptive_partitioning_enable). Java looks at how long batches
+    /// could not be sent, which with several requests in flight is later.
+    #[must_use]
+    pub fn partitioner_availability_timeout(mut self, timeout: Duration) -> Self {
+        self.partitioner_availability_timeout = timeout;
+        self
+    }
+
+    /// A rule of your own: `make` is called once for each topic, when it is first sent to. Default: none. It comes before
+    /// [`partitioner`](Self::partitioner), and leaves to that one what it has no answer for.
+    #[must_use]
+    pub fn custom_partitioner<P: Partitioner + 'static>(
         mut self,
         mut make: impl FnMut(&TopicName) -> P + Send + 'static,
     ) -> Self {
-        self.partitioner = Some(Box::new(move |topic| Box::new(make(topic))));
+        self.custom_partitioner = Some(Box::new(move |topic| Box::new(make(topic))));
+        self
+    }
+
+    /// `interceptor.classes` (KIP-42): sees every record before it is queued and after it is resolved. Several are
+    /// called in the order in which they were set. Default: none.
+    #[must_use]
+    pub fn interceptor(mut self, interceptor: impl ProducerInterceptor + 'static) -> Self {
+        self.interceptors.push(Box::new(interceptor));
         self
     }
 
     /// Starts the producer. It connects when the first record comes.
     ///
     /// # Errors
-    /// Settings that contradict each other, or a closed client.
+    /// Settings that contradict each other, a closed client, or a thread without a tokio runtime.
     pub fn build(self) -> Result<Producer, ClientError> {
-        self.client.check_open()?;
+        self.client.check_usable()?;
         self.check()?;
         let mut jitter = self.client.shared.settings.jitter();
         let config = ProducerConfig {
@@ -163,20 +257,28 @@ impl ProducerBuilder {
             max_in_flight: self.max_in_flight,
             compression: self.compression,
             compression_level: self.compression_level,
+            retries: self.retries,
             delivery_timeout: self.delivery_timeout,
-            backoff: self.client.shared.settings.backoff,
+            backoff: self.retry_backoff,
         };
         let machine = machine::Producer::new(config, jitter.fork());
-        let batch_size = self.batch_size;
-        let topics = Topics::new(self.partitioner.unwrap_or_else(|| {
-            Box::new(move |_| Box::new(StickyPartitioner::new(jitter.fork(), batch_size)))
-        }));
+        let timeout = self.partitioner_availability_timeout;
+        let partitioner = PartitionerConfig {
+            rule: self.partitioner,
+            ignore_keys: self.partitioner_ignore_keys,
+            adaptive: self.partitioner_adaptive,
+            availability_timeout: Some(timeout).filter(|timeout| !timeout.is_zero()),
+            batch_size: self.batch_size.min(self.max_request_size),
+        };
+        let topics = Topics::new(partitioner, jitter);
+        let custom = self.custom_partitioner.map(CustomPartitioners::new);
         let settings = ProducerSettings {
             acks: self.acks,
             request_timeout: self.request_timeout,
             max_block: self.max_block,
+            interceptors: Interceptors::new(self.interceptors),
         };
-        Ok(Producer::start(self.client, machine, topics, settings))
+        Ok(Producer::start(self.client, machine, topics, custom, settings))
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -188,10 +290,17 @@ impl ProducerBuilder {
             let reason = format!("idempotence allows at most 5: {}", self.max_in_flight);
             return Err(ConfigError::new("max.in.flight.requests.per.connection", reason));
         }
+        if self.enable_idempotence && self.retries == 0 {
+            let reason = "idempotence needs retries: set enable.idempotence to false, or leave retries alone";
+            return Err(ConfigError::new("retries", reason));
+        }
+        if self.request_timeout.is_zero() {
+            return Err(ConfigError::new("request.timeout.ms", "must be longer than zero"));
+        }
         if self.max_in_flight == 0 {
             return Err(ConfigError::new("max.in.flight.requests.per.connection", "must be at least 1"));
         }
-        if self.delivery_timeout < self.linger + self.request_timeout {
+        if self.delivery_timeout < self.linger.saturating_add(self.request_timeout) {
             let reason = format!(
                 "must be at least linger.ms + request.timeout.ms: {:?} is less than {:?} + {:?}",
                 self.delivery_timeout, self.linger, self.request_timeout
@@ -223,8 +332,15 @@ impl fmt::Debug for ProducerBuilder {
             .field("max_in_flight", &self.max_in_flight)
             .field("compression", &self.compression)
             .field("compression_level", &self.compression_level)
+            .field("retries", &self.retries)
+            .field("retry_backoff", &self.retry_backoff)
             .field("delivery_timeout", &self.delivery_timeout)
+            .field("request_timeout", &self.request_timeout)
             .field("max_block", &self.max_block)
+            .field("partitioner", &self.partitioner)
+            .field("partitioner_ignore_keys", &self.partitioner_ignore_keys)
+            .field("partitioner_adaptive", &self.partitioner_adaptive)
+            .field("partitioner_availability_timeout", &self.partitioner_availability_timeout)
             .finish_non_exhaustive()
     }
 }

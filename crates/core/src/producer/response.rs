@@ -8,7 +8,9 @@
 //! | an error that will not pass and names records | no | the others go again, see `record_errors.rs` |
 //! | another error that will not pass | no | refused; its sequence is lost |
 //! | either of these two | yes | given up as perhaps written; its sequence is lost |
-//! | an error that may pass, or no answer | | goes again after a backoff, with its sequence |
+//! | an error that may pass, or no answer | | goes again after a backoff, or at once to another leader, with its sequence |
+//! | the same, and it went again as often as `retries` says | no | refused; its sequence is lost |
+//! | the same | yes | given up as perhaps written; its sequence is lost |
 //!
 //! Errors about the producer, where the batch has a sequence (without one they will not pass):
 //!
@@ -46,7 +48,6 @@ use crate::time::{Instant, Now};
 
 /// Where a batch is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Delivered {
     /// The first record's offset; -1 where the broker did not say: with acks=0, and for a duplicate of a batch that
     /// it no longer remembers.
@@ -84,7 +85,8 @@ impl<T: Clone> Producer<T> {
         if request.batches.is_empty() {
             let node = request.node;
             self.under_way.remove(&token);
-            self.free_slot(node);
+            let left = self.free_slot(node);
+            self.debts.not_sent(node, left);
         }
         for (index, batch, error) in failed {
             self.give_up(index, batch, ProduceError::seal(error));
@@ -94,7 +96,10 @@ impl<T: Clone> Producer<T> {
     /// The answer to a request, or that there is none. With acks=0 pass an empty response once it is written.
     pub fn on_produced(&mut self, now: Now, token: Token, result: Result<&ProduceResponse, RequestError>) {
         let Some(request) = self.under_way.remove(&token) else { return };
-        self.free_slot(request.node);
+        let left = self.free_slot(request.node);
+        if result.is_ok() {
+            self.debts.answered(now.instant, request.node, left);
+        }
         for (index, batch) in request.batches {
             let answer = match &result {
                 Ok(_) if self.config.acks == Acks::None => Ok(UNKNOWN_PLACE),
@@ -130,7 +135,9 @@ impl<T: Clone> Producer<T> {
     fn failed(&mut self, now: Instant, index: PartitionIndex, mut batch: Batch<T>, rejected: Rejected) {
         let Rejected { error, log_start_offset, records } = rejected;
         let code = error.code();
-        if code.is_some_and(ErrorCode::refreshes_metadata) || code.is_none() {
+        // What the broker says of its leadership is known where there is a newer leader already.
+        let has_moved = self.queues[index.0].has_moved_since(&batch);
+        if code.is_none_or(|code| code.refreshes_metadata() && !has_moved) {
             self.refresh_metadata();
         }
         if batch.count > 1 && code.is_some_and(is_too_large) {
@@ -147,15 +154,21 @@ impl<T: Clone> Producer<T> {
         let may_pass = error.is_retriable() || is_unknown;
         let in_time = batch.created + self.config.delivery_timeout > now;
         let perhaps_written = self.may_have_been_written(&error);
-        if !(in_time && may_pass) {
-            let error = match may_pass {
+        // A broker that was not reached has not refused anything either.
+        let counts = code.is_some() || perhaps_written;
+        let is_left = !counts || batch.retries < self.config.retries;
+        if !(in_time && may_pass && is_left) {
+            let error = match may_pass && is_left {
                 true => ProduceError::timed_out(batch.perhaps_written | perhaps_written, Some(error)),
                 // What is refused now may have been written by an earlier attempt.
-                false if batch.perhaps_written => ProduceError::timed_out(true, Some(error)),
+                false if batch.perhaps_written | perhaps_written => {
+                    ProduceError::timed_out(true, Some(error))
+                }
                 false => error,
             };
             return self.give_up(index, batch, error);
         }
+        batch.retries += u32::from(counts);
         batch.perhaps_written |= perhaps_written;
         if gap && batch.perhaps_written {
             // Written by an attempt without an answer and already forgotten, or not written: nobody can tell.
@@ -166,7 +179,7 @@ impl<T: Clone> Producer<T> {
             self.lose_sequence();
         }
         let delay = self.config.backoff.delay(batch.attempts.saturating_sub(1), &mut self.jitter);
-        batch.not_before = now + delay;
+        batch.not_before = if has_moved { now } else { now + delay };
         batch.go(BatchState::Requeued);
         batch.last_error = Some(error);
         let queue = &mut self.queues[index.0];
@@ -217,10 +230,11 @@ impl<T: Clone> Producer<T> {
         self.complete(batch, Err(error));
     }
 
-    fn free_slot(&mut self, node: ottla_protocol::types::NodeId) {
-        if let Some(used) = self.slots.get_mut(&node) {
-            *used = used.saturating_sub(1);
-        }
+    /// Says how many are left in use.
+    fn free_slot(&mut self, node: ottla_protocol::types::NodeId) -> usize {
+        let Some(used) = self.slots.get_mut(&node) else { return 0 };
+        *used = used.saturating_sub(1);
+        *used
     }
 }
 

@@ -74,6 +74,7 @@ impl ProducerActor {
             max_in_flight: settings.max_in_flight,
             compression: settings.compression,
             compression_level: Default::default(),
+            retries: u32::MAX,
             delivery_timeout: settings.delivery_timeout,
             backoff: settings.limits.backoff,
         };
@@ -145,7 +146,6 @@ impl ProducerActor {
             let next_tag = self.batches.len();
             match self.machine.append(now, index, parts, || next_tag) {
                 Ok((tag, _, _)) => {
-                    let tag = *tag;
                     if tag == next_tag {
                         self.batches.push(BatchContent::default());
                         self.unresolved += 1;
