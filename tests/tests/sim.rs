@@ -131,6 +131,12 @@ const KEPT: &[(Scenario, u64, &str)] = &[
     (Scenario::Restarts, 3064, "the cluster came back for ever for a follower that it could not expel"),
     (Scenario::Acks, 900136, "what a leader had written was told as not written when a later attempt failed"),
     (Scenario::Expiry, 22, "what was given up came behind what a producer of another id sent next"),
+    (Scenario::Limits, 14, "parts of a batch were written behind a gap where the first of them was refused"),
+    (
+        Scenario::Logins,
+        1,
+        "a client waited for minutes with the next bootstrap server after one that lacked its mechanism",
+    ),
     (Scenario::Topics, 1, "a new place was committed before what was fetched ahead of it was handed out"),
 ];
 

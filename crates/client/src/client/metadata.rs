@@ -79,6 +79,9 @@ impl MetadataHandle {
                     if is_of_all {
                         break;
                     }
+                    // What cannot be mended at one server is no reason to wait with the next one until the picture would
+                    // be too old.
+                    state.lock().refresh(clock.instant());
                 }
             }
         }

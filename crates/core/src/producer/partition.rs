@@ -62,6 +62,14 @@ impl<T> Queue<T> {
         batch.sequence.is_some() && earlier.any(|queued| queued.sequence.is_none())
     }
 
+    /// A batch is given up. Parts that wait behind it have sequences before they were ever sent, and a broker that does not
+    /// know the producer yet would write them behind a gap: they are for the next epoch.
+    pub(super) fn forget_unsent_sequences_behind(&mut self, given_up: &Batch<T>) {
+        let is_unsent = |batch: &&mut Batch<T>| batch.attempts == 0 && !batch.perhaps_written;
+        let behind = self.batches.iter_mut().filter(|batch| batch.place() > given_up.place());
+        behind.take_while(is_unsent).for_each(|batch| batch.sequence = None);
+    }
+
     /// Batches that wait behind one that lost its sequence lose theirs. Those that may be written are taken out: with
     /// a new sequence they might be written again.
     pub(super) fn drop_sequences_behind_a_lost_one(&mut self) -> Vec<Batch<T>> {

@@ -226,6 +226,7 @@ impl<T: Clone> Producer<T> {
         self.queues[index.0].landed();
         if batch.sequence.is_some() {
             self.lose_sequence();
+            self.queues[index.0].forget_unsent_sequences_behind(&batch);
         }
         self.complete(batch, Err(error));
     }

@@ -263,6 +263,11 @@ impl ByHand {
         self.cluster(event)
     }
 
+    /// It is answered that all is written.
+    pub(super) fn answered(self) -> Self {
+        self.cluster(models().produced.clone())
+    }
+
     pub(super) fn elected(self, leader: i32, leader_epoch: i32) -> Self {
         self.cluster(JournalEvent::LeaderElected {
             topic_id: TOPIC_ID,
@@ -302,6 +307,8 @@ struct Models {
     member: JournalMember,
     /// A producer asks for it.
     produce: JournalEvent,
+    /// The answer to it.
+    produced: JournalEvent,
     /// A member asks for it.
     commit: JournalEvent,
     /// Likewise.
@@ -329,12 +336,17 @@ fn models() -> &'static Models {
             };
             journal.iter().map(|entry| &entry.event).find(is_it).cloned().expect("a member asks for it")
         };
+        let is_answer = |event: &&JournalEvent| {
+            matches!(event, JournalEvent::ResponseSent { api: ApiKey::PRODUCE, .. })
+        };
+        let answer = journal.iter().map(|entry| &entry.event).find(is_answer);
         let connection = |entry: &JournalEntry| match &entry.event {
             JournalEvent::ClientConnected { connection, .. } => Some(*connection),
             _ => None,
         };
         Models {
             produce: request(ApiKey::PRODUCE),
+            produced: answer.cloned().expect("a broker answers it"),
             commit: request(ApiKey::OFFSET_COMMIT),
             join: request(ApiKey::JOIN_GROUP),
             connections: journal.iter().filter_map(connection).collect(),

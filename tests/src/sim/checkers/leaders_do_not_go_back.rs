@@ -24,10 +24,8 @@ struct Seen<'a> {
     misled: BTreeMap<(&'a str, Place, NodeId), i32>,
     /// The least epoch that explains where a client has sent.
     known: BTreeMap<(&'a str, Place), i32>,
-    /// Whom the latest request was sent to.
-    node: Option<NodeId>,
-    /// What requests were about, until they are answered.
-    asked: BTreeMap<RequestPlace, (&'a str, Vec<Place>)>,
+    /// Who was asked by whom about what, until that is answered.
+    asked: BTreeMap<RequestPlace, (NodeId, &'a str, Vec<Place>)>,
     /// Producers that were there before.
     producers: BTreeSet<&'a str>,
 }
@@ -57,11 +55,6 @@ impl<'a> Seen<'a> {
             JournalEvent::LeaderElected { topic, partition, leader, leader_epoch, .. } => {
                 self.leaders.entry(place(topic, *partition)).or_default().insert(*leader_epoch, *leader);
             }
-            JournalEvent::BatchAppended { topic, partition, leader_epoch: 0, .. } => {
-                if let Some(node) = self.node {
-                    self.leaders.entry(place(topic, *partition)).or_default().insert(0, node);
-                }
-            }
             JournalEvent::RequestReceived {
                 request,
                 node,
@@ -72,14 +65,13 @@ impl<'a> Seen<'a> {
                 let places = partitions.iter().map(|asked| place(&asked.topic, asked.partition));
                 let places: Vec<_> =
                     places.filter(|place| !outcome.losses.topics.contains(&place.topic)).collect();
-                self.node = Some(*node);
                 for place in &places {
                     self.sends(client_id, place, *node)?;
                 }
-                self.asked.insert(*request, (client_id, places));
+                self.asked.insert(*request, (*node, client_id, places));
             }
             JournalEvent::FaultFired { request: Some(request), what, .. } => {
-                if let (FaultAction::Misdirect { node, epochs_back }, Some((client_id, places))) =
+                if let (FaultAction::Misdirect { node, epochs_back }, Some((_, client_id, places))) =
                     (&what.action, self.asked.get(request))
                 {
                     for place in places {
@@ -90,7 +82,13 @@ impl<'a> Seen<'a> {
                     }
                 }
             }
-            JournalEvent::ResponseSent { request, .. } => _ = self.asked.remove(request),
+            JournalEvent::ResponseSent { request, errors, .. } => {
+                let Some((node, _, places)) = self.asked.remove(request) else { return Ok(()) };
+                for place in places.into_iter().filter(|_| errors.is_empty()) {
+                    // Before any election only the first leader takes anything.
+                    self.leaders.entry(place).or_insert_with(|| BTreeMap::from([(0, node)]));
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -126,7 +124,7 @@ mod tests {
 
     /// Node 1 leads in epochs 0 and 2, node 2 in 1 and 3.
     fn moving() -> ByHand {
-        idempotent().produces(1).appended(0, (0, 0), (0, 0)).elected(2, 1).elected(1, 2).elected(2, 3)
+        idempotent().produces(1).answered().elected(2, 1).elected(1, 2).elected(2, 3)
     }
 
     #[test]

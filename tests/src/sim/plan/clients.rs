@@ -44,6 +44,8 @@ pub struct ProducerPlan {
     pub request_timeout: Duration,
     /// `delivery.timeout.ms`.
     pub delivery_timeout: Duration,
+    /// `partitioner.adaptive.partitioning.enable`.
+    pub is_adaptive: bool,
     /// What brokers may refuse records with, and the producer goes on.
     pub tolerates: Option<ErrorCode>,
     /// Whether it flushes, purges and closes between bursts.
@@ -134,11 +136,13 @@ pub(super) fn draw_producers(random: &mut Random, scenario: Scenario, work: Dura
             ),
             request_timeout: between_ms(random, 2_000, 10_000),
             delivery_timeout: pick_ms(random, &[30_000, 120_000]),
+            is_adaptive: true,
             tolerates: None,
             acts: false,
             comes_back: matches!(scenario, Scenario::Refusals | Scenario::Logins),
             closes_client: false,
         };
+        plan.is_adaptive = plan.seed % 4 != 0;
         match scenario {
             Scenario::Acks => {
                 plan.acks = pick(random, &[Acks::None, Acks::Leader]);

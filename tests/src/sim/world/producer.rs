@@ -173,13 +173,8 @@ pub(super) async fn say_farewell(
 /// Tries until it works: bootstrap servers may be away.
 pub(super) async fn connect(builder: ClientBuilder) -> Client {
     loop {
-        eprintln!("DBG connecting at {:?}", tokio::time::Instant::now());
-        match builder.clone().connect().await {
-            Ok(client) => {
-                eprintln!("DBG connected");
-                return client;
-            }
-            Err(e) => eprintln!("DBG {e:?}"),
+        if let Ok(client) = builder.clone().connect().await {
+            return client;
         }
         sleep(Duration::from_millis(200)).await;
     }
@@ -196,6 +191,7 @@ fn build(plan: &ProducerPlan, client: &Client) -> Result<Producer, ottla_client:
         .max_in_flight(plan.max_in_flight)
         .compression(plan.compression)
         .delivery_timeout(plan.delivery_timeout)
+        .partitioner_adaptive_partitioning_enable(plan.is_adaptive)
         .build()
 }
 
