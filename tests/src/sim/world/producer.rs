@@ -61,7 +61,9 @@ pub(super) async fn run(plan: ProducerPlan, builder: ClientBuilder, notebook: No
         application.client.close().await;
         application.client.close().await;
     }
-    while application.deliveries.join_next().await.is_some() {}
+    for deliveries in std::iter::once(&mut application.deliveries).chain(&mut application.abandoned) {
+        while deliveries.join_next().await.is_some() {}
+    }
     application.note_memory();
     _ = application.producer.close(Duration::MAX).await;
 }
@@ -78,6 +80,8 @@ struct Application {
     /// How many producers it had before.
     lives: u64,
     deliveries: JoinSet<()>,
+    /// Of producers whose client was closed under them.
+    abandoned: Vec<JoinSet<()>>,
     refused: Refused,
 }
 
@@ -97,8 +101,18 @@ impl Application {
             tolerates: plan.tolerates,
             acts: plan.acts,
         };
-        let (name, lives, deliveries) = (plan.name.clone(), 0, JoinSet::new());
-        Some(Self { plan, builder, notebook, client, producer, name, lives, deliveries, refused })
+        Some(Self {
+            name: plan.name.clone(),
+            lives: 0,
+            deliveries: JoinSet::new(),
+            abandoned: Vec::new(),
+            plan,
+            builder,
+            notebook,
+            client,
+            producer,
+            refused,
+        })
     }
 
     /// Begins anew, with the same client.
@@ -221,10 +235,9 @@ impl Refused {
     /// Whether an error is what the application wanted, or no reason to begin anew.
     fn tolerates(&self, error: &SendError) -> bool {
         match error {
-            SendError::NotDelivered { error, .. } if error.code().is_some() => error.code() == self.tolerates,
             SendError::NotDelivered { error, .. } => {
-                let kind = error.kind();
-                self.acts && (matches!(kind, Kind::Purged | Kind::Closed | Kind::Unsendable))
+                let is_wanted = matches!(error.kind(), Kind::Purged | Kind::Closed | Kind::Unsendable);
+                (self.acts && is_wanted) || (error.code().is_some() && error.code() == self.tolerates)
             }
             _ => false,
         }

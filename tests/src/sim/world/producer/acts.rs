@@ -72,6 +72,7 @@ impl Application {
     /// Closes the client under its producer; others go on.
     pub(super) async fn close_client(&mut self) {
         self.client.close().await;
+        self.abandoned.push(std::mem::take(&mut self.deliveries));
         self.client = connect(self.builder.clone()).await;
         self.be_another();
         self.build();
@@ -82,7 +83,7 @@ impl Application {
         self.name = format!("{}/{}", self.plan.name, self.lives);
     }
 
-    /// Every delivery so far has its result.
+    /// Every delivery of this producer has its result.
     async fn expect_all_told(&mut self, done: &str) {
         let all = async { while self.deliveries.join_next().await.is_some() {} };
         if timeout(AT_ONCE, all).await.is_err() {
