@@ -18,6 +18,7 @@
 //! | [`assignors`] | which member of a classic group reads what |
 //! | [`sasl`] | what is said to prove who the client is |
 //! | [`events`] | what listeners are told |
+//! | [`metrics`] | what was done so far, in figures |
 //! | [`request`], [`time`], [`random`], [`backoff`] | what the machines share with their drivers |
 //!
 //! A machine at work, with made-up time:
@@ -60,6 +61,7 @@ pub mod coverage;
 pub mod events;
 pub mod groups;
 pub mod metadata;
+pub mod metrics;
 pub mod producer;
 pub mod random;
 pub mod reconnect;

@@ -33,6 +33,7 @@ mod partition;
 mod partitioner;
 mod response;
 mod sender;
+mod tally;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -48,6 +49,7 @@ use crate::time::{Instant, Now};
 use batch::{Batch, BatchState, Content};
 use identity::Identity;
 use partition::Queue;
+use tally::Tally;
 
 pub use config::{Acks, ProducerConfig};
 pub use error::{ProduceError, ProduceErrorKind};
@@ -175,12 +177,15 @@ pub struct Producer<T> {
     memory: usize,
     /// A refresh was asked for and no new picture has come.
     refreshing: bool,
+    tally: Tally,
     actions: VecDeque<Action<T>>,
 }
 
 #[derive(Debug)]
 struct UnderWay<T> {
     node: NodeId,
+    /// When it was made.
+    since: Instant,
     batches: Vec<(PartitionIndex, Batch<T>)>,
 }
 
@@ -203,6 +208,7 @@ impl<T> Producer<T> {
             flush_to: 0,
             memory: 0,
             refreshing: false,
+            tally: Tally::default(),
             actions: VecDeque::new(),
         }
     }
@@ -262,7 +268,7 @@ impl<T> Producer<T> {
             if self.memory + size > self.config.buffer_memory && self.memory > 0 {
                 return Err(Refusal::BufferFull);
             }
-            queue.batches.push_back(Batch::new(self.next_batch, now.instant, tag()));
+            queue.batches.push_back(Batch::new(self.next_batch, partition, now.instant, tag()));
             self.outstanding.insert(self.next_batch);
             self.next_batch += 1;
             self.filled.insert(partition);
@@ -352,6 +358,11 @@ impl<T> Producer<T> {
         }
         self.outstanding.remove(&batch.number);
         self.memory = self.memory.saturating_sub(batch.size);
+        let tally = &mut self.queues[batch.partition.0].tally;
+        match outcome {
+            Ok(_) => tally.records_acknowledged += u64::from(batch.count),
+            Err(_) => tally.records_failed += u64::from(batch.count),
+        }
         self.actions.push_back(Action::Complete { tag: batch.tag, outcome });
         self.actions.push_back(Action::MemoryFreed);
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use ottla_protocol::records::BatchBuilder;
 
-use super::ProduceError;
+use super::{PartitionIndex, ProduceError};
 use crate::state_table::StateTable;
 use crate::time::Instant;
 
@@ -39,6 +39,7 @@ pub(super) struct Batch<T> {
     pub(super) state: BatchState,
     /// Ascends over the producer's life.
     pub(super) number: u64,
+    pub(super) partition: PartitionIndex,
     pub(super) created: Instant,
     pub(super) tag: T,
     pub(super) content: Content,
@@ -69,10 +70,11 @@ pub(super) enum Content {
 }
 
 impl<T> Batch<T> {
-    pub(super) fn new(number: u64, created: Instant, tag: T) -> Self {
+    pub(super) fn new(number: u64, partition: PartitionIndex, created: Instant, tag: T) -> Self {
         Self {
             state: BatchState::Open,
             number,
+            partition,
             created,
             tag,
             content: Content::Open(Box::default()),

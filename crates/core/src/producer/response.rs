@@ -33,6 +33,9 @@ impl<T> Producer<T> {
         for ((index, mut batch), sealed) in batches.into_iter().zip(sealed) {
             match sealed {
                 Ok(bytes) => {
+                    let uncompressed = (batch.attempts == 1).then_some(batch.size);
+                    let tally = &mut self.queues[index.0].tally;
+                    self.tally.on_sealed(tally, batch.count, uncompressed, bytes.len());
                     // From now on the batch takes the memory of its bytes.
                     self.memory = (self.memory + bytes.len()).saturating_sub(batch.size);
                     batch.size = bytes.len();
@@ -46,6 +49,8 @@ impl<T> Producer<T> {
             let node = request.node;
             self.under_way.remove(&token);
             self.free_slot(node);
+        } else {
+            self.tally.on_request();
         }
         for (index, batch, error) in failed {
             self.give_up(index, batch, ProduceError::seal(error));
@@ -56,6 +61,13 @@ impl<T> Producer<T> {
     pub fn on_produced(&mut self, now: Now, token: Token, result: Result<&ProduceResponse, RequestError>) {
         let Some(request) = self.under_way.remove(&token) else { return };
         self.free_slot(request.node);
+        match &result {
+            Ok(response) => {
+                let latency = now.instant.since(request.since);
+                self.tally.on_answer(latency, response.throttle_time_ms);
+            }
+            Err(_) => self.tally.on_no_answer(),
+        }
         for (index, batch) in request.batches {
             let answer = match &result {
                 Ok(_) if self.config.acks == Acks::None => Ok(UNKNOWN_PLACE),
@@ -123,6 +135,7 @@ impl<T> Producer<T> {
         batch.go(BatchState::Requeued);
         batch.last_error = Some(error);
         let queue = &mut self.queues[index.0];
+        self.tally.on_retry(&mut queue.tally, batch.count);
         queue.retries = true;
         // Perhaps another leader answers from now on.
         queue.is_introduced = false;
