@@ -5,6 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use ottla_protocol::types::Str;
 
+use crate::events::wall;
+use crate::time::Now;
+
 use super::{ConnectionMetrics, ConsumerMetrics, ProducerMetrics};
 
 /// All figures of a client.
@@ -60,17 +63,17 @@ impl ClientMetrics {
 }
 
 impl MetricsSnapshot {
-    /// A report of `total` at `timestamp`, `interval` after the one of `earlier`.
+    /// A report of `total` at `now`, `interval` after the one of `earlier`.
     pub fn new(
         client_id: Str,
-        timestamp: SystemTime,
+        now: Now,
         interval: Duration,
         total: ClientMetrics,
         earlier: &ClientMetrics,
         is_last: bool,
     ) -> Self {
         let delta = total.since(earlier);
-        Self { client_id, timestamp, interval, total, delta, is_last }
+        Self { client_id, timestamp: wall(now), interval, total, delta, is_last }
     }
 }
 
