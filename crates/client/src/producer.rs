@@ -4,7 +4,9 @@ mod builder;
 mod delivery;
 mod driver;
 mod error;
+mod metered;
 mod topics;
+mod waits;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,7 +27,9 @@ pub use error::{SendError, TrySendError};
 
 use delivery::BatchState;
 use driver::Driver;
+use metered::End;
 use topics::Topics;
+use waits::{WaitFor, Waits};
 
 /// Sends records; cheap to clone, all clones share one queue. When the last is gone, what is queued is still sent, in
 /// the background; [`close`](Self::close) waits for it.
@@ -55,6 +59,10 @@ pub(crate) struct Shared {
     /// Memory was freed, or a flush may be over.
     progress: Notify,
     settings: ProducerSettings,
+    /// Among the client's producers.
+    number: u64,
+    waits: Waits,
+    end: End,
 }
 
 struct State {
@@ -83,8 +91,19 @@ impl Producer {
         settings: ProducerSettings,
     ) -> Self {
         let state = Mutex::new(State { machine, topics, unix_start_ms: 0, abandoned: false, closed: false });
-        let shared =
-            Arc::new(Shared { client, state, work: Notify::new(), progress: Notify::new(), settings });
+        let number = client.shared.parts.producers.number();
+        let shared = Arc::new(Shared {
+            client,
+            state,
+            work: Notify::new(),
+            progress: Notify::new(),
+            settings,
+            number,
+            waits: Waits::default(),
+            end: End::default(),
+        });
+        let weak = Arc::downgrade(&shared);
+        shared.client.shared.parts.producers.add(number, weak);
         shared.read_wall_clock();
         Driver::spawn(Arc::clone(&shared));
         let alive = Arc::new(Alive { shared: Arc::clone(&shared) });
@@ -153,7 +172,9 @@ impl Producer {
                         }
                     }
                     let clock = self.shared.client.shared.pool.clock();
+                    let _wait = self.shared.waits.start(WaitFor::Memory, clock);
                     if timeout_at(clock.deadline(deadline), progress).await.is_err() {
+                        self.shared.waits.on_exhausted();
                         return Err(SendError::BufferFull { waited: max_block });
                     }
                 }
@@ -168,6 +189,7 @@ impl Producer {
 
     async fn learn_topic(&self, topic: &str, deadline: Instant) -> Result<(), SendError> {
         let name = topic.into();
+        let _wait = self.shared.waits.start(WaitFor::Metadata, self.shared.client.shared.pool.clock());
         let limit = deadline.since(self.shared.now().instant);
         let known = self.shared.client.shared.metadata.topic(&name, limit).await?;
         let snapshot = self.shared.client.snapshot();
@@ -184,6 +206,7 @@ impl Producer {
     pub async fn flush(&self) {
         let mark = self.shared.lock().machine.flush();
         self.shared.work.notify_one();
+        let _wait = self.shared.waits.start(WaitFor::Flush, self.shared.client.shared.pool.clock());
         loop {
             let progress = self.shared.progress.notified();
             if self.shared.lock().machine.is_flushed(mark) {
@@ -202,6 +225,7 @@ impl Producer {
     pub async fn close(&self) {
         self.shared.lock().closed = true;
         self.flush().await;
+        self.shared.tell_end();
     }
 }
 

@@ -223,7 +223,8 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
         Todo::Fetch { token, node_id, request, options } => {
             let reply: Reply = Box::new(move |result| {
                 let result = result.and_then(|answer| answer.decode::<FetchRequest>());
-                keep.take_in(|Engine { fetcher, positions, .. }, now| {
+                keep.take_in(|Engine { fetcher, positions, tally, .. }, now| {
+                    tally.fetches += u64::from(result.is_ok());
                     fetcher.on_response(now, token, result, positions);
                 });
             });

@@ -22,7 +22,7 @@ pub struct ConnectionMetrics {
     pub responses: u64,
     /// Requests that ended otherwise, timeouts included.
     pub requests_failed: u64,
-    /// Requests that were sent and had no answer in time.
+    /// Requests that ended because they, or one before them on the connection, had no answer in time.
     pub timeouts: u64,
     /// Bytes that were written, TLS not counted. Java: `outgoing-byte-total`.
     pub bytes_out: u64,
