@@ -8,6 +8,8 @@ mod broken_connections;
 mod every_record;
 #[path = "kafka/groups.rs"]
 mod groups;
+#[path = "kafka/metrics.rs"]
+mod metrics;
 #[path = "kafka/offset_reset.rs"]
 mod offset_reset;
 #[path = "kafka/refusals.rs"]

@@ -7,5 +7,6 @@ mod consume;
 mod faults;
 mod group;
 mod lifecycle;
+mod metrics;
 mod produce;
 mod world;

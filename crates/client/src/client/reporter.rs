@@ -76,7 +76,7 @@ impl Reporter {
 
 impl Task {
     async fn run(mut self) {
-        let mut due = self.clock.instant() + self.config.interval;
+        let mut due = self.shown.0 + self.config.interval;
         loop {
             let is_last = tokio::select! {
                 biased;
