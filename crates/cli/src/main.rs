@@ -39,7 +39,7 @@ struct Arguments {
 enum Command {
     Quickstart(quickstart::Arguments),
     Broker(broker::Arguments),
-    Bench(bench::Arguments),
+    Bench(Box<bench::Arguments>),
 }
 
 fn main() -> ExitCode {

@@ -55,6 +55,14 @@ pub fn parse_count(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Reads a number of bytes; lengths are 32 bits wide in Kafka.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    match parse_count(text)? {
+        size if i32::try_from(size).is_ok() => Ok(size),
+        _ => Err(format!("at most {} is possible", i32::MAX)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use ottla_client::Compression;
-
 use super::e2e::STAMP_BYTES;
-use crate::numbers::parse_count;
+use super::producing::Producing;
+use super::setting::{Setting, settings};
+use crate::numbers::{parse_count, parse_size};
 
 /// Messages before the measured ones, in latency and e2e: connections, caches and the broker's code get warm.
 pub const WARM_UP: u64 = 500;
@@ -14,6 +14,9 @@ pub const WARM_UP: u64 = 500;
 ///
 /// Measures this client against a broker and prints what it took: with --json one line of JSON, else a summary. All
 /// operations take all options; those that do not concern an operation are passed over.
+///
+/// --linger-ms, --compression and --batch-size take lists. Each combination is a setting; one run measures all of them in
+/// turns, each with a client of its own, and compares them with the first.
 ///
 /// The topic is created by asking for it where the broker allows that, and then has the broker's default number of
 /// partitions (num.partitions).
@@ -40,17 +43,9 @@ pub struct Arguments {
     #[arg(long, value_name = "BYTES", default_value = "100", value_parser = parse_size)]
     pub record_size: u64,
 
-    /// The producer's compression.type
-    #[arg(long, value_name = "CODEC", default_value = "none", value_parser = parse_compression)]
-    pub compression: Compression,
-
-    /// The producer's linger.ms [default: the client's]
-    #[arg(long, value_name = "MS")]
-    pub linger_ms: Option<u64>,
-
-    /// The producer's batch.size in bytes [default: the client's]
-    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
-    pub batch_size: Option<u64>,
+    /// How often each setting is measured; several settings take turns, and medians are told
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_count)]
+    pub rounds: u64,
 
     /// Values: the file cut into pieces of --record-size, over and over
     ///
@@ -73,6 +68,10 @@ pub struct Arguments {
     /// One line of JSON instead of the summary
     #[arg(long)]
     pub json: bool,
+
+    // Last, as its heading holds for all that follow.
+    #[command(flatten)]
+    pub producing: Producing,
 }
 
 /// What can be measured.
@@ -100,10 +99,14 @@ The JSON line:
   rss_mb      peak memory of the process in MiB, where the system tells
   p50, p99, p999
               latency and e2e: microseconds; 500 records go before the measured
+Where there are several settings or rounds, one line each, which says its round
+and what it was told of linger_ms, compression and batch_size.
 
 Examples:
   ottla bench produce --topic speed --records 5_000_000 --compression lz4
   ottla bench consume --topic speed --records 5_000_000 --json
+  ottla bench produce --topic speed --linger-ms 0,15 --rounds 5
+  ottla bench produce --topic speed --tasks 8 --threads 2 --keys 1000 --compression none,lz4
   ottla bench latency --topic speed-latency
   ottla bench e2e --topic speed-e2e --rate 2000";
 
@@ -115,7 +118,15 @@ impl Arguments {
             let message = format!("e2e needs a --record-size of at least {least}: {size}");
             return Err(crate::usage_error(message));
         }
-        Ok(())
+        self.producing.check()
+    }
+
+    /// What is to be measured and compared; producers' settings are nothing to consuming.
+    pub fn settings(&self) -> Vec<Setting> {
+        match self.operation {
+            Operation::Consume => vec![Setting::default()],
+            _ => settings(&self.producing),
+        }
     }
 
     /// How many records are to be measured.
@@ -127,22 +138,10 @@ impl Arguments {
     }
 }
 
-/// Lengths are 32 bits wide in Kafka.
-fn parse_size(text: &str) -> Result<u64, String> {
-    match parse_count(text)? {
-        size if i32::try_from(size).is_ok() => Ok(size),
-        _ => Err(format!("at most {} is possible", i32::MAX)),
-    }
-}
-
-fn parse_compression(text: &str) -> Result<Compression, String> {
-    let names = Compression::ALL.map(Compression::name).join(", ");
-    text.parse().map_err(|_| format!("one of {names} is needed"))
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use ottla_client::Compression;
 
     use super::*;
 
@@ -159,11 +158,13 @@ mod tests {
     #[test]
     fn every_operation_takes_every_option() {
         let options = "--bootstrap-server b:1 --topic t --records 1_000 --record-size 10 --compression lz4 \
-                       --linger-ms 5 --batch-size 1000000 --payload-file f --partitions 6 --rate 100 --json";
+                       --linger-ms 5 --batch-size 1000000 --payload-file f --partitions 6 --rate 100 --json \
+                       --compression-level 3 --tasks 2 --acks 1 --no-idempotence --max-in-flight 7 \
+                       --buffer-memory 9_000_000 --keys 10 --key-size 4 --rounds 2";
         for operation in ["produce", "consume", "latency", "e2e"] {
             let arguments = parse(&format!("{operation} {options}")).expect(operation);
             assert_eq!(arguments.records(), 1000);
-            assert_eq!(arguments.compression, Compression::Lz4);
+            assert_eq!(arguments.producing.compression, [Compression::Lz4]);
         }
     }
 
@@ -192,6 +193,9 @@ mod tests {
             "produce --topic t --compression rar",
             "e2e --topic t --rate 0",
             "produce --topic t --record-size 3000000000",
+            "produce --topic t --linger-ms 0,x",
+            "produce --topic t --acks 2",
+            "produce --topic t --rounds 0",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

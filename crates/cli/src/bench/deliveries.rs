@@ -4,15 +4,16 @@ use std::collections::VecDeque;
 
 use ottla_client::{Delivery, SendError};
 
-/// Handles that may wait at once; more than fit in the requests under way, so that it does not hold up the producer.
+/// Handles that may wait at once, in all tasks together; more than fit in the requests under way, so that it does not hold up the producer.
 const WINDOW: usize = 128 * 1024;
 
 /// How often finished ones are taken out, and other tasks have their turn.
 const LOOK_EVERY: u64 = 1024;
 
 /// Deliveries that are waited for, and counts of those that came about.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Deliveries {
+    window: usize,
     waiting: VecDeque<Delivery>,
     pushed: u64,
     pub acked: u64,
@@ -21,6 +22,12 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
+    /// For one of so many tasks.
+    pub fn one_of(tasks: u64) -> Self {
+        let window = (WINDOW as u64 / tasks).max(LOOK_EVERY) as usize;
+        Self { window, waiting: VecDeque::new(), pushed: 0, acked: 0, errs: 0, first_error: None }
+    }
+
     /// Adds one; waits for the oldest while the window is full.
     pub async fn push(&mut self, delivery: Delivery) {
         self.waiting.push_back(delivery);
@@ -29,7 +36,7 @@ impl Deliveries {
             self.look();
             // Queueing need not wait, and on one thread the producer's tasks would come to nothing until it does.
             tokio::task::yield_now().await;
-            if self.waiting.len() >= WINDOW {
+            if self.waiting.len() >= self.window {
                 self.wait_for_oldest().await;
             }
         }

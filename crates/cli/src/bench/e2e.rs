@@ -17,7 +17,6 @@ use super::checksum::Checksum;
 use super::consume::assigned;
 use super::deliveries::Deliveries;
 use super::pace::Pace;
-
 use super::percentiles::Percentiles;
 use super::report::{Counts, Report, failure};
 use super::session::Session;
@@ -43,7 +42,7 @@ pub async fn run(session: &Session<'_>) -> anyhow::Result<Report> {
     probe(session, &producer, &mut stamps, &mut arrived).await?;
 
     let mut pace = Pace::new(session.arguments.rate.unwrap_or(DEFAULT_RATE));
-    let mut deliveries = Deliveries::default();
+    let mut deliveries = Deliveries::one_of(1);
     let mut meter = session.meter();
     let values = session.payload.values().zip(0..WARM_UP + records);
     for (value, number) in values {
@@ -53,8 +52,11 @@ pub async fn run(session: &Session<'_>) -> anyhow::Result<Report> {
         }
         // Records of the warm-up have numbers behind those of the rest.
         let number = number.checked_sub(WARM_UP).unwrap_or(records + number);
-        let value = stamps.stamp(number, value);
-        deliveries.push(producer.enqueue(Record::to(&session.arguments.topic).value(value)).await?).await;
+        let mut record = Record::to(&session.arguments.topic).value(stamps.stamp(number, value));
+        if let Some(key) = session.keys.key(number) {
+            record = record.key(key);
+        }
+        deliveries.push(producer.enqueue(record).await?).await;
     }
     deliveries.finish().await;
     let all = arrived.wait_for(|progress| progress.is_complete);

@@ -14,7 +14,12 @@ pub struct Pace {
 impl Pace {
     /// `rate` events a second from now on.
     pub fn new(rate: u64) -> Self {
-        Self { interval: Duration::from_secs_f64(1.0 / rate as f64), next: Instant::now() }
+        Self::shared(rate, 1)
+    }
+
+    /// `rate` events a second of so many together, of which this is one.
+    pub fn shared(rate: u64, among: u64) -> Self {
+        Self { interval: Duration::from_secs_f64(among as f64 / rate as f64), next: Instant::now() }
     }
 
     /// Completes when the next event is due.

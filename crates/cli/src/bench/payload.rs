@@ -1,5 +1,7 @@
 //! The values to send: a pool of pieces of one size, from a file or made up, taken in turn.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 
 use super::arguments::Arguments;
@@ -8,17 +10,17 @@ use super::checksum::Checksum;
 /// Bytes of values that are made up: more than a processor's nearest caches, quickly made.
 const MADE_UP_BYTES: usize = 8_000_000;
 
-/// The pool.
-#[derive(Debug)]
+/// The pool; clones share it.
+#[derive(Clone, Debug)]
 pub struct Payload {
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     size: usize,
 }
 
 impl Default for Payload {
     /// No values.
     fn default() -> Self {
-        Self { bytes: Vec::new(), size: 1 }
+        Self { bytes: Arc::default(), size: 1 }
     }
 }
 
@@ -35,7 +37,7 @@ impl Payload {
             )));
         }
         bytes.truncate(bytes.len() / size * size);
-        Ok(Self { bytes, size })
+        Ok(Self { bytes: Arc::new(bytes), size })
     }
 
     /// Short JSON documents, cut to size; the same in every run.
@@ -62,12 +64,22 @@ impl Payload {
             }
             bytes.truncate(at * size);
         }
-        Self { bytes, size }
+        Self { bytes: Arc::new(bytes), size }
     }
 
     /// The values in turn, without end.
     pub fn values(&self) -> impl Iterator<Item = &[u8]> {
         self.bytes.chunks_exact(self.size).cycle()
+    }
+
+    /// The same from value number `first` on.
+    pub fn values_from(&self, first: u64) -> impl Iterator<Item = &[u8]> {
+        let mut values = self.bytes.chunks_exact(self.size).cycle();
+        let pool = (self.bytes.len() / self.size).max(1);
+        if let Some(before) = ((first % pool as u64) as usize).checked_sub(1) {
+            values.nth(before);
+        }
+        values
     }
 
     /// Of the first `count` values.
@@ -90,9 +102,14 @@ mod tests {
 
     #[test]
     fn values_come_in_turn_and_again() {
-        let payload = Payload { bytes: b"aabbcc".to_vec(), size: 2 };
+        let payload = Payload { bytes: Arc::new(b"aabbcc".to_vec()), size: 2 };
         let values: Vec<&[u8]> = payload.values().take(5).collect();
         assert_eq!(values, [b"aa", b"bb", b"cc", b"aa", b"bb"]);
+        for first in 0..9 {
+            let expected: Vec<&[u8]> = payload.values().skip(first as usize).take(4).collect();
+            let found: Vec<&[u8]> = payload.values_from(first).take(4).collect();
+            assert_eq!(found, expected, "{first}");
+        }
     }
 
     #[test]

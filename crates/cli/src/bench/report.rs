@@ -65,7 +65,11 @@ impl Report {
             Operation::Latency => "sent one at a time to",
             Operation::E2e => "produced to and consumed from",
         };
-        let title = format!("{did} {topic}, {}", counted(partitions, "partition"));
+        let mut title = format!("{did} {topic}, {}", counted(partitions, "partition"));
+        let tasks = session.arguments.producing.tasks;
+        if tasks > 1 && matches!(session.arguments.operation, Operation::Produce | Operation::Latency) {
+            title.push_str(&format!(", {tasks} tasks"));
+        }
         let micros = |secs: f64| (secs * 1e6).round() / 1e6;
         Self {
             n: counts.n,

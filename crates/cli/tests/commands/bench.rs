@@ -7,14 +7,22 @@ use crate::command::{BrokerProcess, ottla, unused_address};
 const FIELDS: [&str; 8] = ["n", "secs", "cpu", "errs", "bytes", "checksum", "wire_bytes", "rss_mb"];
 
 fn measure(arguments: &str) -> Value {
+    let [line] = &measure_all(arguments)[..] else { panic!("one run has one line") };
+    assert!(line.get("round").is_none(), "{line}");
+    line.clone()
+}
+
+fn measure_all(arguments: &str) -> Vec<Value> {
     let finished = ottla(&format!("bench {arguments} --json"));
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
-    assert_eq!(finished.stdout.lines().count(), 1, "{}", finished.stdout);
-    let line: Value = serde_json::from_str(&finished.stdout).expect("json");
-    for field in FIELDS.into_iter().filter(|field| *field != "rss_mb" || cfg!(target_os = "linux")) {
-        assert!(line.get(field).is_some(), "{field} in {line}");
+    let lines = finished.stdout.lines().map(|line| serde_json::from_str(line).expect("json"));
+    let lines: Vec<Value> = lines.collect();
+    for line in &lines {
+        for field in FIELDS.into_iter().filter(|field| *field != "rss_mb" || cfg!(target_os = "linux")) {
+            assert!(line.get(field).is_some(), "{field} in {line}");
+        }
     }
-    line
+    lines
 }
 
 #[test]
@@ -55,6 +63,62 @@ fn latencies_are_measured() {
         assert_eq!((&line["n"], &line["errs"]), (&Value::from(200), &Value::from(0)));
         let times = ["p50", "p99", "p999"].map(|field| line[field].as_f64().expect(field));
         assert!(times[0] > 0.0 && times.is_sorted(), "{line}");
+    }
+}
+
+#[test]
+fn what_the_producer_is_told_changes_no_record() {
+    let broker = BrokerProcess::start("--nodes 2 --partitions 4");
+    let at = |topic: &str| {
+        format!("--bootstrap-server {} --topic {topic} --records 5_000", broker.bootstrap_servers)
+    };
+    let expected = measure(&format!("produce {}", at("plain")))["checksum"].clone();
+    let cases = [
+        "--acks 1",
+        "--acks 0",
+        "--no-idempotence --max-in-flight 20",
+        "--compression gzip --compression-level 9 --buffer-memory 1_000_000 --batch-size 20_000",
+        "--tasks 3 --threads 2",
+        "--tasks 7 --rate 100_000",
+        "--keys 100 --key-size 10",
+    ];
+    for (number, options) in cases.into_iter().enumerate() {
+        let topic = format!("case-{number}");
+        let line = measure(&format!("produce {} {options}", at(&topic)));
+        let bytes = 5_000 * (100 + if options.contains("--keys") { 10 } else { 0 });
+        assert_eq!((&line["n"], &line["bytes"]), (&Value::from(5_000), &Value::from(bytes)), "{options}");
+        assert_eq!(line["checksum"], expected, "{options}");
+        let consumed = measure(&format!("consume {}", at(&topic)));
+        assert_eq!((&consumed["checksum"], &consumed["bytes"]), (&expected, &line["bytes"]), "{options}");
+    }
+}
+
+#[test]
+fn latencies_of_several_tasks_are_those_of_all_records() {
+    let broker = BrokerProcess::start("");
+    let at = format!("--bootstrap-server {} --topic t --records 101", broker.bootstrap_servers);
+    let one = measure(&format!("latency {at}"));
+    let four = measure(&format!("latency {at} --tasks 4 --keys 3"));
+    assert_eq!((&one["n"], &four["n"]), (&Value::from(101), &Value::from(101)));
+    assert_eq!(one["checksum"], four["checksum"]);
+}
+
+#[test]
+fn settings_are_measured_in_turns_and_compared() {
+    let broker = BrokerProcess::start("");
+    let at = format!("--bootstrap-server {} --topic t --records 300", broker.bootstrap_servers);
+    let lines = measure_all(&format!("produce {at} --linger-ms 0,2 --rounds 2"));
+    let turns: Vec<_> =
+        lines.iter().map(|line| (line["round"].as_u64(), line["linger_ms"].as_u64())).collect();
+    let expected = [(1, 0), (1, 2), (2, 2), (2, 0)].map(|(round, linger)| (Some(round), Some(linger)));
+    assert_eq!(turns, expected);
+
+    for operation in ["produce", "latency", "e2e"] {
+        let finished = ottla(&format!("bench {operation} {at} --compression none,lz4"));
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+        for part in ["300 records", "uncompressed", "lz4", "CPU us a record"] {
+            assert!(finished.stdout.contains(part), "{part} in {}", finished.stdout);
+        }
     }
 }
 

@@ -31,6 +31,9 @@ fn what_makes_no_sense_is_a_usage_error() {
         "bench produce",
         "bench produce --topic t --compression rar",
         "bench e2e --topic t --record-size 23",
+        "bench produce --topic t --compression-level 3",
+        "bench produce --topic t --compression snappy,zstd --compression-level 3",
+        "bench produce --topic t --keys 1000 --key-size 2",
         "bench produce --topic t --record-size 999_999_999_999",
     ] {
         let finished = ottla(line);

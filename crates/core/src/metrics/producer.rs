@@ -19,11 +19,11 @@ pub struct ProducerMetrics {
     pub records_acknowledged: u64,
     /// Records whose delivery failed for good, those that were never sent included. Java: `record-error-total`.
     pub records_failed: u64,
-    /// Records that went back to be sent again. Java: `record-retry-total`.
+    /// Records that went back to be sent again after an error that may pass. Java: `record-retry-total`.
     pub records_retried: u64,
     /// Batches in requests, those that are sent again counted again.
     pub batches_sent: u64,
-    /// Batches that went back to be sent again.
+    /// Batches that went back likewise.
     pub batches_retried: u64,
     /// Batches that were too large for the broker and were split. Java: `batch-split-total`.
     pub batches_split: u64,

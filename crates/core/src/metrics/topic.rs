@@ -12,7 +12,7 @@ pub struct TopicMetrics {
     pub records_acknowledged: u64,
     /// Records whose delivery failed for good, those that were never sent included. Java: `record-error-total`.
     pub records_failed: u64,
-    /// Records that went back to be sent again. Java: `record-retry-total`.
+    /// Records that went back to be sent again after an error that may pass. Java: `record-retry-total`.
     pub records_retried: u64,
     /// Bytes of batches in requests, as sent. Java: `byte-total`.
     pub bytes_sent: u64,

@@ -73,7 +73,6 @@ impl Tally {
     }
 
     /// A batch was split, because the broker finds it too large.
-    #[cfg_attr(not(test), allow(dead_code, reason = "batches are not split yet"))]
     pub(super) fn on_split(&mut self) {
         self.batches_split += 1;
     }
@@ -92,9 +91,9 @@ impl<T> Producer<T> {
             }
         }
         let waiting = self.filled.iter().flat_map(|index| &self.queues[index.0].batches);
-        let records_waiting: u64 = waiting.map(records).sum();
+        let records_waiting: u64 = waiting.map(records_of).sum();
         let under_way = self.under_way.values().flat_map(|request| &request.batches);
-        let records_in_flight: u64 = under_way.map(|(_, batch)| records(batch)).sum();
+        let records_in_flight: u64 = under_way.map(|(_, batch)| records_of(batch)).sum();
         let resolved = all.records_acknowledged + all.records_failed;
         ProducerMetrics {
             records_queued: resolved + records_waiting + records_in_flight,
@@ -125,6 +124,6 @@ impl<T> Producer<T> {
     }
 }
 
-fn records<T>(batch: &Batch<T>) -> u64 {
+fn records_of<T>(batch: &Batch<T>) -> u64 {
     u64::from(batch.count)
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ottla_protocol::compression::Compression;
+use ottla_protocol::messages::produce_response::BatchIndexAndErrorMessage;
 
 use super::*;
 use crate::metrics::{ProducerMetrics, Timing};
@@ -151,8 +152,44 @@ fn throttle_times_are_counted_where_there_are_any() {
 }
 
 #[test]
-fn splits_are_counted() {
-    let mut world = World::new(config());
-    world.producer.tally.on_split();
-    assert_eq!(world.producer.metrics().batches_split, 1);
+fn splits_are_counted_and_what_goes_again_in_parts_is_no_retry() {
+    let mut world = World::introduced(ProducerConfig { batch_size: 1000, ..config() });
+    let before = world.producer.metrics();
+    for _ in 0..4 {
+        world.append(1, 0, 100).expect("room");
+    }
+    let sent = world.run(1).remove(0);
+    world.answer(2, &sent, ErrorCode::MESSAGE_TOO_LARGE);
+    for ms in 2..5 {
+        for part in world.run(ms) {
+            world.answer(ms, &part, ErrorCode::NONE);
+        }
+    }
+    world.run(5);
+    let metrics = world.producer.metrics().since(&before);
+    assert_eq!(records(&metrics), [4, 8, 4, 0, 0, 0, 0]);
+    assert_eq!(
+        (metrics.batches_split, metrics.batches_sent, metrics.batches_retried),
+        (1, 5, 0),
+        "in four parts"
+    );
+}
+
+#[test]
+fn records_that_are_refused_alone_fail_alone() {
+    let mut world = World::introduced(config());
+    let before = world.producer.metrics();
+    for _ in 0..4 {
+        world.append(1, 0, 10).expect("room");
+    }
+    let sent = world.run(1).remove(0);
+    let mut answer = PartitionProduceResponse::default();
+    answer.error_code = ErrorCode::INVALID_RECORD.0;
+    answer.record_errors.push(BatchIndexAndErrorMessage::default());
+    world.answer_with(2, &sent, vec![answer]);
+    let rest = world.run(2).remove(0);
+    assert_eq!(records(&world.producer.metrics().since(&before)), [4, 7, 0, 1, 0, 3, 0]);
+    world.answer(3, &rest, ErrorCode::NONE);
+    world.run(3);
+    assert_eq!(records(&world.producer.metrics().since(&before)), [4, 7, 3, 1, 0, 0, 0]);
 }
