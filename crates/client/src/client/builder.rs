@@ -220,7 +220,7 @@ impl ClientBuilder {
     /// It runs in a task of its own and holds no lock, so that one that is slow delays nothing but the next report; those
     /// that were due meanwhile are left out. A panic in it is logged, and it is called again. It must not block for long
     /// all the same: it takes a thread of the runtime, and on a runtime with a single one everything waits for it.
-    /// [`Client::close`] waits for the last report, at most for a second.
+    /// [`Client::close`] waits for the last report, at most for a second. A function that holds the client keeps it alive.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), ottla_client::ClientError> {

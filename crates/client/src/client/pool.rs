@@ -103,7 +103,8 @@ impl Pool {
 
     /// What went over the connections so far.
     pub(crate) fn metrics(&self) -> ClientMetrics {
-        self.lock().traffic.metrics()
+        let traffic = self.lock().traffic.clone();
+        traffic.metrics()
     }
 
     /// Tells those who listen of something that happened in a part of the client.

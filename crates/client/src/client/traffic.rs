@@ -12,7 +12,7 @@ use crate::address::Address;
 const MAX_BROKERS: usize = 1024;
 
 /// By address, so that a bootstrap server and the node that it proves to be are one.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct BrokerTraffic {
     by_address: BTreeMap<Str, Traffic>,
     forgotten: ConnectionMetrics,
