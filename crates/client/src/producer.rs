@@ -1,11 +1,16 @@
 //! The producer: records in, delivery results out.
 
 mod builder;
+mod closing;
+mod deliveries;
 mod delivery;
 mod driver;
 mod error;
+mod interceptors;
 mod metered;
 mod topics;
+mod typed;
+mod undelivered;
 mod waits;
 
 use std::fmt;
@@ -22,17 +27,22 @@ use crate::client::Client;
 use crate::record::Record;
 
 pub use builder::ProducerBuilder;
+pub use deliveries::{Deliveries, SendResults};
 pub use delivery::{Delivery, RecordMetadata};
 pub use error::{SendError, TrySendError};
+pub use interceptors::{Acknowledgement, OutgoingRecord, ProducerInterceptor};
+pub use typed::{TypedProducer, TypedRecord};
+pub use undelivered::{Undelivered, UndeliveredRecord, UndeliveredRecords};
 
 use delivery::BatchState;
 use driver::Driver;
+use interceptors::Interceptors;
 use metered::End;
 use topics::Topics;
 use waits::{WaitFor, Waits};
 
 /// Sends records; cheap to clone, all clones share one queue. When the last is gone, what is queued is still sent, in
-/// the background; [`close`](Self::close) waits for it.
+/// the background; [`close`](Self::close) waits for it, and hands back what could not be sent in time.
 #[derive(Clone)]
 pub struct Producer {
     shared: Arc<Shared>,
@@ -81,6 +91,7 @@ pub(crate) struct ProducerSettings {
     acks: machine::Acks,
     request_timeout: Duration,
     max_block: Duration,
+    interceptors: Interceptors,
 }
 
 impl Producer {
@@ -147,6 +158,9 @@ impl Producer {
     async fn enqueue_record(&self, record: Record<'_>) -> Result<Delivery, SendError> {
         // A loop of calls that never wait would keep the producer's own task from running on a single thread.
         consume_budget().await;
+        if !self.shared.settings.interceptors.is_empty() {
+            return Box::pin(self.enqueue_intercepted(record)).await;
+        }
         let refused = match self.shared.append(&record) {
             Ok(delivery) => return Ok(delivery),
             Err(refused) => refused,
@@ -160,6 +174,9 @@ impl Producer {
     /// [`TrySendError::UnknownTopic`] and [`TrySendError::BufferFull`] mean that [`enqueue`](Self::enqueue) would have
     /// waited.
     pub fn try_enqueue(&self, record: &Record<'_>) -> Result<Delivery, TrySendError> {
+        if !self.shared.settings.interceptors.is_empty() {
+            return self.try_enqueue_intercepted(record.clone());
+        }
         self.shared.append(record)
     }
 
@@ -205,7 +222,11 @@ impl Producer {
         let name = topic.into();
         let _wait = self.shared.waits.start(WaitFor::Metadata, self.shared.client.shared.pool.clock());
         let limit = deadline.since(self.shared.now().instant);
-        let known = self.shared.client.shared.metadata.topic(&name, limit).await?;
+        let known = tokio::select! {
+            biased;
+            () = self.shared.closed() => return Err(SendError::Closed),
+            known = self.shared.client.shared.metadata.topic(&name, limit) => known?,
+        };
         let snapshot = self.shared.client.snapshot();
         let mut state = self.shared.lock();
         let State { machine, topics, .. } = &mut *state;
@@ -213,33 +234,9 @@ impl Producer {
         Ok(())
     }
 
-    /// Waits until all records queued so far are acknowledged or given up, without lingering.
-    ///
-    /// # Cancel safety
-    /// May be dropped at any time.
-    pub async fn flush(&self) {
-        let mark = self.shared.lock().machine.flush();
-        self.shared.work.notify_one();
-        let _wait = self.shared.waits.start(WaitFor::Flush, self.shared.client.shared.pool.clock());
-        loop {
-            let progress = self.shared.progress.notified();
-            if self.shared.lock().machine.is_flushed(mark) {
-                return;
-            }
-            progress.await;
-        }
-    }
-
     /// Bytes of `buffer.memory` in use: records that are queued or under way.
     pub fn buffered_bytes(&self) -> usize {
         self.shared.lock().machine.memory()
-    }
-
-    /// Refuses further records, and waits until those queued are acknowledged or given up.
-    pub async fn close(&self) {
-        self.shared.lock().closed = true;
-        self.flush().await;
-        self.shared.tell_end();
     }
 }
 
@@ -264,7 +261,7 @@ impl Shared {
         };
         let tag = || Arc::new(BatchState::new(picked.topic, picked.partition));
         let (batch, index, news) = machine.append(now, picked.index, parts, tag).map_err(refuse)?;
-        let delivery = Delivery::new(Arc::clone(batch), index, timestamp);
+        let delivery = Delivery::new(batch, index, timestamp);
         drop(state);
         if news {
             self.work.notify_one();

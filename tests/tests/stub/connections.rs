@@ -343,10 +343,10 @@ async fn a_producer_is_connected_once_and_disconnected_once_however_it_ends() {
         };
         let delivery = producer.enqueue(Record::to("t").value("v")).await.expect("queued");
         match end {
-            "closed" => producer.close().await,
+            "closed" => producer.close(Duration::from_secs(9)).await.expect("all delivered"),
             "closed twice" => {
-                producer.close().await;
-                producer.close().await;
+                producer.close(Duration::from_secs(9)).await.expect("all delivered");
+                producer.close(Duration::ZERO).await.expect("nothing is left");
             }
             "client closed" => {
                 delivery.await.expect("delivered");

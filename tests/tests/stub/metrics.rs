@@ -169,7 +169,7 @@ async fn a_reporter_is_called_at_its_interval_and_a_last_time_at_the_end() {
         sleep(10 * SECOND).await;
     }
     producer.send(Record::to("t").value("v")).await.expect("delivered");
-    producer.close().await;
+    producer.close(SECOND).await.expect("all delivered");
     drop(producer);
     sleep(SECOND).await;
     let other = client.producer().build().expect("a producer");

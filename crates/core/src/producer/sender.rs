@@ -123,6 +123,7 @@ impl<T: Clone> Producer<T> {
             if batch.attempts == 1 {
                 self.tally.on_taken(now.since(batch.created));
             }
+            batch.sent_to = Some((node, queue.leader_epoch));
             batch.go(BatchState::UnderWay);
             batches.push((index, batch));
         }
@@ -153,6 +154,7 @@ impl<T: Clone> Producer<T> {
         let content = match std::mem::replace(&mut batch.content, Content::Away) {
             Content::Open(builder) => {
                 batch.raw_size = batch.size;
+                queue.usual_size = batch.size;
                 UnsealedContent::Open(builder, options)
             }
             Content::Sealed(bytes) => UnsealedContent::Sealed(match restamp {

@@ -193,3 +193,17 @@ fn records_that_are_refused_alone_fail_alone() {
     world.run(3);
     assert_eq!(records(&world.producer.metrics().since(&before)), [4, 7, 3, 1, 0, 0, 0]);
 }
+
+#[test]
+fn what_is_given_up_at_the_end_has_failed_and_so_have_its_requests() {
+    let mut world = World::introduced(config());
+    let before = world.producer.metrics();
+    world.append(1, 0, 10).expect("room");
+    assert_eq!(world.run(1).len(), 1);
+    world.append(1, 1, 10).expect("room");
+    assert_eq!(world.producer.hand_back().len(), 2);
+    world.run(1);
+    let metrics = world.producer.metrics().since(&before);
+    assert_eq!(records(&metrics), [2, 1, 0, 2, 0, 0, 0]);
+    assert_eq!((metrics.requests, metrics.requests_failed, metrics.requests_in_flight), (1, 1, 0));
+}
