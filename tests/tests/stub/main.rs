@@ -11,6 +11,7 @@ mod interceptors;
 mod leader_hints;
 mod lifecycle;
 mod metrics;
+mod partitions;
 mod produce;
 mod sending;
 mod world;
