@@ -14,4 +14,5 @@ mod metrics;
 mod partitions;
 mod produce;
 mod sending;
+mod splitting;
 mod world;
