@@ -1,5 +1,5 @@
-//! The code in the pages of `docs/connecting`, compiled; what they show as properties is read by
-//! `tests/tests/pages.rs`.
+//! The code in the pages of `docs/connecting`, and of `docs/metrics.md`, compiled; what the former show as properties is
+//! read by `tests/tests/pages.rs`.
 
 macro_rules! pages {
     ($($page:ident: $file:literal,)*) => {
@@ -15,6 +15,11 @@ macro_rules! pages {
         ];
     };
 }
+
+/// How a client is watched.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/metrics.md")]
+struct Metrics;
 
 pages! {
     Ways: "README.md",

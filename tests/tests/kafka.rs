@@ -10,6 +10,8 @@ mod closing;
 mod every_record;
 #[path = "kafka/groups.rs"]
 mod groups;
+#[path = "kafka/metrics.rs"]
+mod metrics;
 #[path = "kafka/offset_reset.rs"]
 mod offset_reset;
 #[path = "kafka/refusals.rs"]

@@ -73,6 +73,9 @@ impl<T: Clone> Producer<T> {
         for ((index, mut batch), sealed) in batches.into_iter().zip(sealed) {
             match sealed {
                 Ok(bytes) => {
+                    let uncompressed = (batch.attempts == 1).then_some(batch.size);
+                    let tally = &mut self.queues[index.0].tally;
+                    self.tally.on_sealed(tally, batch.count, uncompressed, bytes.len());
                     // From now on the batch takes the memory of its bytes.
                     self.memory = (self.memory + bytes.len()).saturating_sub(batch.size);
                     batch.size = bytes.len();
@@ -87,6 +90,8 @@ impl<T: Clone> Producer<T> {
             self.under_way.remove(&token);
             let left = self.free_slot(node);
             self.debts.not_sent(node, left);
+        } else {
+            self.tally.on_request();
         }
         for (index, batch, error) in failed {
             self.give_up(index, batch, ProduceError::seal(error));
@@ -97,8 +102,13 @@ impl<T: Clone> Producer<T> {
     pub fn on_produced(&mut self, now: Now, token: Token, result: Result<&ProduceResponse, RequestError>) {
         let Some(request) = self.under_way.remove(&token) else { return };
         let left = self.free_slot(request.node);
-        if result.is_ok() {
-            self.debts.answered(now.instant, request.node, left);
+        match &result {
+            Ok(response) => {
+                self.debts.answered(now.instant, request.node, left);
+                let latency = now.instant.since(request.since);
+                self.tally.on_answer(latency, response.throttle_time_ms);
+            }
+            Err(_) => self.tally.on_no_answer(),
         }
         for (index, batch) in request.batches {
             let answer = match &result {
@@ -183,6 +193,7 @@ impl<T: Clone> Producer<T> {
         batch.go(BatchState::Requeued);
         batch.last_error = Some(error);
         let queue = &mut self.queues[index.0];
+        self.tally.on_retry(&mut queue.tally, batch.count);
         // Perhaps another leader answers from now on.
         queue.is_introduced = false;
         queue.requeue(batch);

@@ -47,6 +47,7 @@ impl<T: Clone> Producer<T> {
                     part.last_error = Some(error.clone());
                     part.sequence = part.sequence.filter(|_| !follows);
                 }
+                self.tally.on_split();
                 self.replace(index, batch, parts);
                 self.await_the_rest(index);
             }
@@ -143,7 +144,8 @@ pub(super) fn cut<T: Clone>(
 
 /// An empty part whose first record will be the one with this index in the batch.
 fn part_of<T: Clone>(batch: &Batch<T>, index: u32) -> Batch<T> {
-    let mut part = Batch::new(batch.number, batch.created, batch.tag.clone(), Box::default());
+    let mut part =
+        Batch::new(batch.number, batch.partition, batch.created, batch.tag.clone(), Box::default());
     part.part = Some(Part { first: batch.first() + index, of: batch.records().of });
     part.closed = true;
     part.perhaps_written = batch.perhaps_written;
