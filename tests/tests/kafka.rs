@@ -16,5 +16,7 @@ mod refusals;
 mod rewrite_hosts;
 #[path = "kafka/round_trip.rs"]
 mod round_trip;
+#[path = "kafka/sending.rs"]
+mod sending;
 #[path = "kafka/throttling.rs"]
 mod throttling;
