@@ -4,6 +4,7 @@ use ottla_admin::Admin;
 use ottla_client::{Client, Compression, OffsetReset, Record};
 use ottla_tests::real_kafka::{required, unique};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 const RECORDS: usize = 300;
 
@@ -23,7 +24,7 @@ async fn any_age_of_kafka_produces_consumes_in_a_group_and_lists_topics() {
         for delivery in deliveries {
             delivery.await.expect("delivered");
         }
-        producer.close().await;
+        producer.close(Duration::MAX).await.expect("all is resolved");
     }
     let group = unique("ages");
     let member = || {

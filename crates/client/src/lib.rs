@@ -61,6 +61,7 @@ pub use ottla_transport::{Connecting, Connector, Socks5Connector, Stream, TcpCon
 pub use ottla_transport::{TlsConfig, TlsConfigBuilder, TlsConnector, TlsProvider, TlsVersion};
 pub use producer::{
     Acknowledgement, Deliveries, Delivery, OutgoingRecord, Producer, ProducerBuilder, ProducerInterceptor,
-    RecordMetadata, SendError, SendResults, TrySendError, TypedProducer, TypedRecord,
+    RecordMetadata, SendError, SendResults, TrySendError, TypedProducer, TypedRecord, Undelivered,
+    UndeliveredRecord, UndeliveredRecords,
 };
 pub use record::{OwnedRecord, Record};

@@ -45,10 +45,10 @@ async fn records_sent_together_to_three_topics_have_a_result_each() {
     assert_eq!((index, error.kind()), (large, ProduceErrorKind::Refused(ErrorCode::MESSAGE_TOO_LARGE)));
     for (number, result) in results.iter().enumerate().filter(|(number, _)| *number != large) {
         let sent = result.as_ref().expect("written");
-        assert_eq!(sent.topic, records[number].topic, "record {number}");
+        assert_eq!(*sent.topic(), records[number].topic, "record {number}");
     }
     for topic in &topics {
-        let sent: Vec<_> = results.iter().flatten().filter(|sent| sent.topic == *topic.as_str()).collect();
+        let sent: Vec<_> = results.iter().flatten().filter(|sent| *sent.topic() == *topic.as_str()).collect();
         let offsets: Vec<_> = sent.iter().filter_map(|sent| sent.offset).collect();
         assert_eq!(offsets, (0..1000).collect::<Vec<_>>(), "{topic}");
         let keys: Vec<_> = messages(&client, topic, 1000).await.iter().filter_map(Message::key).collect();
