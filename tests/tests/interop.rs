@@ -23,3 +23,5 @@ mod secured_cases;
 mod secured_testbroker;
 #[path = "interop/serdes.rs"]
 mod serdes;
+#[path = "interop/written_batches.rs"]
+mod written_batches;
