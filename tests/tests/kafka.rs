@@ -20,5 +20,7 @@ mod rewrite_hosts;
 mod round_trip;
 #[path = "kafka/sending.rs"]
 mod sending;
+#[path = "kafka/splitting.rs"]
+mod splitting;
 #[path = "kafka/throttling.rs"]
 mod throttling;
