@@ -1,5 +1,9 @@
-//! The code in the pages of `docs/connecting`, and of `docs/metrics.md`, compiled; what the former show as properties is
-//! read by `tests/tests/pages.rs`.
+//! The code in `docs/sending.md`, in `docs/metrics.md` and in the pages of `docs/connecting`, compiled; what the latter show
+//! as properties is read by `tests/tests/pages.rs`.
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/sending.md")]
+struct Sending;
 
 macro_rules! pages {
     ($($page:ident: $file:literal,)*) => {

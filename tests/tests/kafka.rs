@@ -20,6 +20,8 @@ mod refusals;
 mod rewrite_hosts;
 #[path = "kafka/round_trip.rs"]
 mod round_trip;
+#[path = "kafka/sending.rs"]
+mod sending;
 #[path = "kafka/splitting.rs"]
 mod splitting;
 #[path = "kafka/throttling.rs"]
