@@ -58,4 +58,4 @@ pub use ottla_transport::{Connecting, Connector, Socks5Connector, Stream, TcpCon
 #[cfg(feature = "tls")]
 pub use ottla_transport::{TlsConfig, TlsConfigBuilder, TlsConnector, TlsProvider, TlsVersion};
 pub use producer::{Delivery, Producer, ProducerBuilder, RecordMetadata, SendError, TrySendError};
-pub use record::Record;
+pub use record::{OwnedHeader, OwnedRecord, Record};

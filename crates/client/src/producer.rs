@@ -91,7 +91,7 @@ impl Producer {
         Self { shared, _alive: alive }
     }
 
-    /// Sends a record and waits until it is acknowledged.
+    /// Sends a record, a [`Record`] or an [`&OwnedRecord`](crate::OwnedRecord), and waits until it is acknowledged.
     ///
     /// # Errors
     /// Why it is not, or not certainly, written; see [`SendError`].
@@ -99,8 +99,11 @@ impl Producer {
     /// # Cancel safety
     /// Once the record is queued, dropping the future does not take it back; before, nothing happens. To tell the two
     /// apart use [`enqueue`](Self::enqueue).
-    pub async fn send(&self, record: Record<'_>) -> Result<RecordMetadata, SendError> {
-        self.enqueue(record).await?.await
+    pub fn send<'a, R: Into<Record<'a>>>(
+        &'a self,
+        record: R,
+    ) -> impl Future<Output = Result<RecordMetadata, SendError>> + use<'a, R> {
+        self.send_record(record.into())
     }
 
     /// Queues a record, and returns a handle on which to wait for its acknowledgement. Waits only while the topic is
@@ -111,7 +114,18 @@ impl Producer {
     ///
     /// # Cancel safety
     /// Dropping the future leaves the record unqueued.
-    pub async fn enqueue(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+    pub fn enqueue<'a, R: Into<Record<'a>>>(
+        &'a self,
+        record: R,
+    ) -> impl Future<Output = Result<Delivery, SendError>> + use<'a, R> {
+        self.enqueue_record(record.into())
+    }
+
+    async fn send_record(&self, record: Record<'_>) -> Result<RecordMetadata, SendError> {
+        self.enqueue_record(record).await?.await
+    }
+
+    async fn enqueue_record(&self, record: Record<'_>) -> Result<Delivery, SendError> {
         // A loop of calls that never wait would keep the producer's own task from running on a single thread.
         consume_budget().await;
         let refused = match self.shared.append(&record) {

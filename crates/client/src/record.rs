@@ -1,9 +1,16 @@
-//! A record to be sent.
+//! A record to be sent: borrowed here, owned in `record/owned.rs`.
+//!
+//! Not here: where it goes (the partitioner) and how it is written (`ottla-protocol`).
+
+mod owned;
 
 use ottla_protocol::records::Header;
 
-/// A record on its way to a topic. It borrows its parts; they are copied once, into the batch.
-#[derive(Clone, Debug)]
+pub use owned::{OwnedHeader, OwnedRecord};
+
+/// A record on its way to a topic. It borrows its parts; they are copied once, into the batch. To keep a record, or to
+/// make its parts on the way, use [`OwnedRecord`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
     pub(crate) topic: &'a str,
     pub(crate) partition: Option<i32>,
@@ -14,9 +21,15 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// A record to `topic` with neither key nor value: a value of null is a tombstone.
+    /// A record to `topic` with neither key nor value: both are null until they are given.
     pub fn to(topic: &'a str) -> Self {
         Self { topic, partition: None, timestamp: None, key: None, value: None, headers: Vec::new() }
+    }
+
+    /// A record that says that there is nothing more under `key`: its value is null, and a compacted topic forgets
+    /// what came before.
+    pub fn tombstone<B: AsRef<[u8]> + ?Sized>(topic: &'a str, key: &'a B) -> Self {
+        Self::to(topic).key(key)
     }
 
     /// Records with the same key go to the same partition.
@@ -52,5 +65,18 @@ impl<'a> Record<'a> {
     pub fn header<B: AsRef<[u8]> + ?Sized>(mut self, key: &'a str, value: &'a B) -> Self {
         self.headers.push(Header::new(key, Some(value.as_ref())));
         self
+    }
+
+    /// Adds a header whose value is null, which is not the same as an empty one.
+    #[must_use]
+    pub fn header_null(mut self, key: &'a str) -> Self {
+        self.headers.push(Header::new(key, None));
+        self
+    }
+
+    /// A copy that owns its parts.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedRecord {
+        OwnedRecord::from(self)
     }
 }

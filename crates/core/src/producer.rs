@@ -9,6 +9,9 @@
 //! | Under way | acknowledged | gone | Complete(Ok) |
 //! | Under way | an error that may pass | Requeued, its partition retries | perhaps RefreshMetadata |
 //! | Under way | an error that will not pass | gone | Complete(Err) |
+//! | Under way | it is too large | Split: its records are in smaller ones, Open | |
+//! | Under way | some records are refused | Split: the others are in batches of their own, Open | Complete(Err) for these |
+//! | Open, Requeued | it is due, and larger ones were refused | Split | |
 //! | Open, Requeued | its delivery time is over | gone | Complete(Err) |
 //!
 //! A partition that retries sends nothing until all its batches under way are resolved; those that failed then go
@@ -31,8 +34,10 @@ mod expiry;
 mod identity;
 mod partition;
 mod partitioner;
+mod record_errors;
 mod response;
 mod sender;
+mod split;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -98,6 +103,29 @@ pub enum Refusal {
     },
 }
 
+/// Some of the records that were appended to a batch: those that share its tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordRange {
+    /// The index of the first.
+    pub first: u32,
+    /// How many: one at least.
+    pub count: u32,
+    /// How many the batch has in all.
+    pub of: u32,
+}
+
+impl RecordRange {
+    /// Whether these are all records of the batch.
+    pub fn is_all(&self) -> bool {
+        self.count == self.of
+    }
+
+    /// Whether the record with this index is one of them.
+    pub fn contains(&self, index: u32) -> bool {
+        index >= self.first && index - self.first < self.count
+    }
+}
+
 /// Something that the driver must do or pass on.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -121,10 +149,12 @@ pub enum Action<T> {
         /// One batch a partition.
         batches: Vec<Unsealed>,
     },
-    /// A batch is delivered, or never will be.
+    /// Records are delivered, or never will be. Each record of a batch is in one of these exactly.
     Complete {
         /// What the driver gave when the batch began.
         tag: T,
+        /// Which of the batch's records.
+        records: RecordRange,
         /// Where it is, or why it is not.
         outcome: Result<Delivered, ProduceError>,
     },
@@ -168,8 +198,8 @@ pub struct Producer<T> {
     slots: BTreeMap<NodeId, usize>,
     next_token: u64,
     next_batch: u64,
-    /// Batches that are not resolved, by their number.
-    outstanding: BTreeSet<u64>,
+    /// Batches that are not resolved, by their place.
+    outstanding: BTreeSet<(u64, u32)>,
     /// Up to this batch everything is sent without linger.
     flush_to: u64,
     memory: usize,
@@ -184,7 +214,7 @@ struct UnderWay<T> {
     batches: Vec<(PartitionIndex, Batch<T>)>,
 }
 
-impl<T> Producer<T> {
+impl<T: Clone> Producer<T> {
     /// A producer without records.
     pub fn new(config: ProducerConfig, jitter: Jitter) -> Self {
         let identity = Identity::new(config.enable_idempotence);
@@ -220,7 +250,7 @@ impl<T> Producer<T> {
         let index = PartitionIndex(self.queues.len());
         let topic = topic.detach();
         self.by_name.entry(topic.clone()).or_default().insert(partition, index);
-        let mut queue = Queue::new(topic, partition);
+        let mut queue = Queue::new(topic, partition, self.config.batch_size);
         queue.leader = snapshot.leader(&queue.topic, partition).map(|(node, _)| node);
         self.queues.push(queue);
         index
@@ -248,7 +278,7 @@ impl<T> Producer<T> {
         let fits = match queue.batches.back_mut() {
             Some(Batch { content: Content::Open(builder), closed: false, .. }) => {
                 let size = builder.record_size(timestamp, key, value, headers.clone());
-                builder.size() + size <= self.config.batch_size
+                builder.size() + size <= queue.batch_limit
             }
             _ => false,
         };
@@ -263,7 +293,7 @@ impl<T> Producer<T> {
                 return Err(Refusal::BufferFull);
             }
             queue.batches.push_back(Batch::new(self.next_batch, now.instant, tag()));
-            self.outstanding.insert(self.next_batch);
+            self.outstanding.insert((self.next_batch, 0));
             self.next_batch += 1;
             self.filled.insert(partition);
         } else if self.memory > self.config.buffer_memory {
@@ -280,7 +310,7 @@ impl<T> Producer<T> {
         batch.count = index + 1;
         batch.size = size;
         self.memory += size - before;
-        news |= size >= self.config.batch_size;
+        news |= size >= queue.batch_limit;
         Ok((&batch.tag, index, news))
     }
 
@@ -298,7 +328,7 @@ impl<T> Producer<T> {
 
     /// Whether all that was appended before the mark is resolved.
     pub fn is_flushed(&self, mark: u64) -> bool {
-        self.outstanding.first().is_none_or(|first| *first >= mark)
+        self.outstanding.first().is_none_or(|first| first.0 >= mark)
     }
 
     /// Memory of batches that are not resolved, in bytes.
@@ -350,9 +380,10 @@ impl<T> Producer<T> {
         if !batch.go(end) {
             outcome = Err(ProduceError::invariant());
         }
-        self.outstanding.remove(&batch.number);
+        self.outstanding.remove(&batch.place());
         self.memory = self.memory.saturating_sub(batch.size);
-        self.actions.push_back(Action::Complete { tag: batch.tag, outcome });
+        let records = batch.records();
+        self.actions.push_back(Action::Complete { tag: batch.tag, records, outcome });
         self.actions.push_back(Action::MemoryFreed);
     }
 }

@@ -178,7 +178,7 @@ impl Shared {
 
     fn pass_on(&self, action: Action<Arc<BatchState>>) {
         match action {
-            Action::Complete { tag, outcome } => tag.resolve(outcome),
+            Action::Complete { tag, records, outcome } => tag.resolve(records, outcome),
             Action::RefreshMetadata => self.client.shared.metadata.refresh(),
             Action::MemoryFreed => self.progress.notify_waiters(),
             _ => {}

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use ottla_protocol::records::BatchBuilder;
 
-use super::ProduceError;
+use super::{ProduceError, RecordRange};
 use crate::state_table::StateTable;
 use crate::time::Instant;
 
@@ -17,6 +17,8 @@ pub(super) enum BatchState {
     Requeued,
     Delivered,
     Failed,
+    /// Smaller batches, which are open, carry its records on.
+    Split,
 }
 
 /// Every legal edge.
@@ -25,11 +27,12 @@ pub(super) static EDGES: StateTable<BatchState> = {
     StateTable::new(
         "batch",
         &[
-            (Open, &[UnderWay, Failed]),
-            (UnderWay, &[Requeued, Delivered, Failed]),
-            (Requeued, &[UnderWay, Failed]),
+            (Open, &[UnderWay, Failed, Split]),
+            (UnderWay, &[Requeued, Delivered, Failed, Split]),
+            (Requeued, &[UnderWay, Failed, Split]),
             (Delivered, &[]),
             (Failed, &[]),
+            (Split, &[]),
         ],
     )
 };
@@ -37,8 +40,10 @@ pub(super) static EDGES: StateTable<BatchState> = {
 #[derive(Debug)]
 pub(super) struct Batch<T> {
     pub(super) state: BatchState,
-    /// Ascends over the producer's life.
+    /// Ascends over the producer's life. Parts of one batch share it.
     pub(super) number: u64,
+    /// What it is a part of, if it is one.
+    pub(super) part: Option<Part>,
     pub(super) created: Instant,
     pub(super) tag: T,
     pub(super) content: Content,
@@ -46,6 +51,8 @@ pub(super) struct Batch<T> {
     pub(super) count: u32,
     /// Its share of the buffer memory.
     pub(super) size: usize,
+    /// Its size before compression, once it is sealed.
+    pub(super) raw_size: usize,
     /// It takes no more records.
     pub(super) closed: bool,
     /// The sequence that it was sent with.
@@ -58,6 +65,15 @@ pub(super) struct Batch<T> {
     pub(super) perhaps_written: bool,
     /// Not to be sent before.
     pub(super) not_before: Instant,
+}
+
+/// Where a part's records were in the batch that was split first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    /// The index of its first record.
+    pub(super) first: u32,
+    /// How many records there were.
+    pub(super) of: u32,
 }
 
 #[derive(Debug)]
@@ -73,17 +89,43 @@ impl<T> Batch<T> {
         Self {
             state: BatchState::Open,
             number,
+            part: None,
             created,
             tag,
             content: Content::Open(Box::default()),
             count: 0,
             size: 0,
+            raw_size: 0,
             closed: false,
             sequence: None,
             attempts: 0,
             last_error: None,
             perhaps_written: false,
             not_before: created,
+        }
+    }
+
+    /// The index of its first record among those that its tag stands for.
+    pub(super) fn first(&self) -> u32 {
+        self.part.map_or(0, |part| part.first)
+    }
+
+    /// What orders it among the batches of its partition.
+    pub(super) fn place(&self) -> (u64, u32) {
+        (self.number, self.first())
+    }
+
+    /// Its records among those that its tag stands for.
+    pub(super) fn records(&self) -> RecordRange {
+        let Part { first, of } = self.part.unwrap_or(Part { first: 0, of: self.count });
+        RecordRange { first, count: self.count, of }
+    }
+
+    /// Its size before compression.
+    pub(super) fn raw_size(&self) -> usize {
+        match self.content {
+            Content::Open(_) => self.size,
+            Content::Sealed(_) | Content::Away => self.raw_size,
         }
     }
 
@@ -103,7 +145,14 @@ mod tests {
 
     #[test]
     fn the_edges_are_these() {
-        let expected = [".x..x Open", "..xxx UnderWay", ".x..x Requeued", "..... Delivered", "..... Failed"];
+        let expected = [
+            ".x..xx Open",
+            "..xxxx UnderWay",
+            ".x..xx Requeued",
+            "...... Delivered",
+            "...... Failed",
+            "...... Split",
+        ];
         assert_eq!(EDGES.picture(), expected);
     }
 }

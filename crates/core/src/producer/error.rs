@@ -1,16 +1,22 @@
 //! Why a record was not delivered.
 
 use std::fmt;
+use std::sync::Arc;
 
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::records::SealError;
 
 use crate::request::RequestError;
 
-/// Why a batch, and so each of its records, was not delivered.
+/// The longest text of a broker that is kept, in bytes.
+const MAX_MESSAGE: usize = 512;
+
+/// Why records were not delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProduceError {
     kind: ProduceErrorKind,
+    /// What the broker said beside its code. Shared: each record's handle has the error.
+    message: Option<Arc<str>>,
     /// The last thing that went wrong before.
     cause: Option<Cause>,
 }
@@ -26,7 +32,7 @@ enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProduceErrorKind {
-    /// The broker refused the batch: it is not written.
+    /// The broker refused the record, or the whole batch: it is not written.
     Refused(ErrorCode),
     /// `delivery.timeout.ms` passed and the batch is certainly not written.
     TimedOut,
@@ -42,7 +48,13 @@ pub enum ProduceErrorKind {
 
 impl ProduceError {
     pub(super) fn broker(code: ErrorCode) -> Self {
-        Self { kind: ProduceErrorKind::Refused(code), cause: None }
+        Self { kind: ProduceErrorKind::Refused(code), message: None, cause: None }
+    }
+
+    /// With what the broker said, if it said something.
+    pub(super) fn saying(self, message: Option<&str>) -> Self {
+        let message = message.filter(|message| !message.is_empty());
+        Self { message: message.map(|message| cut(message, MAX_MESSAGE).into()), ..self }
     }
 
     pub(super) fn request(error: RequestError) -> Self {
@@ -51,30 +63,31 @@ impl ProduceError {
         } else {
             ProduceErrorKind::Unsendable
         };
-        Self { kind, cause: Some(Cause::Request(error)) }
+        Self { kind, message: None, cause: Some(Cause::Request(error)) }
     }
 
     /// The producer has no id: nothing was sent, whatever became of the request for one.
     pub(super) fn no_identity(error: RequestError) -> Self {
-        Self { kind: ProduceErrorKind::Unsendable, cause: Some(Cause::Request(error)) }
+        Self { kind: ProduceErrorKind::Unsendable, message: None, cause: Some(Cause::Request(error)) }
     }
 
     pub(super) fn seal(error: SealError) -> Self {
-        Self { kind: ProduceErrorKind::Seal, cause: Some(Cause::Seal(error)) }
+        Self { kind: ProduceErrorKind::Seal, message: None, cause: Some(Cause::Seal(error)) }
     }
 
     pub(super) fn invariant() -> Self {
-        Self { kind: ProduceErrorKind::Invariant, cause: None }
+        Self { kind: ProduceErrorKind::Invariant, message: None, cause: None }
     }
 
     pub(super) fn timed_out(perhaps_written: bool, last: Option<ProduceError>) -> Self {
         let kind =
             if perhaps_written { ProduceErrorKind::PerhapsWritten } else { ProduceErrorKind::TimedOut };
+        let message = last.as_ref().and_then(|last| last.message.clone());
         let cause = last.and_then(|last| match last.kind {
             ProduceErrorKind::Refused(code) => Some(Cause::Broker(code)),
             _ => last.cause,
         });
-        Self { kind, cause }
+        Self { kind, message, cause }
     }
 
     /// What happened.
@@ -97,6 +110,11 @@ impl ProduceError {
         }
     }
 
+    /// What the broker said beside its code, at most 512 bytes of it.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
     /// The broker's code, where one said why.
     pub fn code(&self) -> Option<ErrorCode> {
         match (self.kind, &self.cause) {
@@ -110,7 +128,7 @@ impl ProduceError {
 impl fmt::Display for ProduceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
-            ProduceErrorKind::Refused(code) => write!(f, "the broker refused the batch: {code}")?,
+            ProduceErrorKind::Refused(code) => write!(f, "the broker refused the record: {code}")?,
             ProduceErrorKind::TimedOut => f.write_str("not delivered in time, and not written")?,
             ProduceErrorKind::PerhapsWritten => {
                 f.write_str("not acknowledged; it may be written all the same")?
@@ -119,9 +137,12 @@ impl fmt::Display for ProduceError {
             ProduceErrorKind::Seal => f.write_str("the batch could not be sealed")?,
             ProduceErrorKind::Invariant => f.write_str("a state machine went wrong; please report it")?,
         }
-        match &self.cause {
-            Some(Cause::Broker(code)) => write!(f, "; the last answer was {code}"),
-            _ => Ok(()),
+        if let Some(Cause::Broker(code)) = &self.cause {
+            write!(f, "; the last answer was {code}")?;
+        }
+        match &self.message {
+            Some(message) => write!(f, ": {message}"),
+            None => Ok(()),
         }
     }
 }
@@ -133,5 +154,26 @@ impl std::error::Error for ProduceError {
             Some(Cause::Seal(error)) => Some(error),
             _ => None,
         }
+    }
+}
+
+/// At most `limit` bytes of `text`, whole characters.
+fn cut(text: &str, limit: usize) -> &str {
+    let end = (0..=limit.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_brokers_text_is_shown_and_cut_between_characters() {
+        let error = ProduceError::broker(ErrorCode::INVALID_RECORD).saying(Some("no key"));
+        assert!(error.to_string().ends_with(": no key"), "{error}");
+        let long = format!("x{}", "ł".repeat(400));
+        let error = ProduceError::broker(ErrorCode::INVALID_RECORD).saying(Some(&long));
+        assert_eq!(error.message().map(str::len), Some(511));
+        assert_eq!(ProduceError::broker(ErrorCode::INVALID_RECORD).saying(Some("")).message(), None);
     }
 }

@@ -3,7 +3,7 @@
 use super::{ProduceError, Producer};
 use crate::time::Instant;
 
-impl<T> Producer<T> {
+impl<T: Clone> Producer<T> {
     /// Gives up batches that wait longer than `delivery.timeout.ms`.
     pub(super) fn expire(&mut self, now: Instant) {
         let mut emptied = Vec::new();

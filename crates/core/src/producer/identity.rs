@@ -101,7 +101,7 @@ impl Identity {
     }
 }
 
-impl<T> Producer<T> {
+impl<T: Clone> Producer<T> {
     /// The answer to [`Action::InitProducerId`]: id and epoch.
     pub fn on_init_producer_id(
         &mut self,

@@ -24,10 +24,12 @@ pub(super) struct Queue<T> {
     pub(super) is_introduced: bool,
     /// The sequence of the next batch that was never sent.
     pub(super) next_sequence: i32,
+    /// The most that a batch may take before compression, in bytes: `batch.size`, or less; see `split.rs`.
+    pub(super) batch_limit: usize,
 }
 
 impl<T> Queue<T> {
-    pub(super) fn new(topic: TopicName, partition: i32) -> Self {
+    pub(super) fn new(topic: TopicName, partition: i32, batch_limit: usize) -> Self {
         Self {
             topic,
             partition,
@@ -38,6 +40,7 @@ impl<T> Queue<T> {
             retries: false,
             is_introduced: false,
             next_sequence: 0,
+            batch_limit,
         }
     }
 
@@ -45,31 +48,31 @@ impl<T> Queue<T> {
         self.batches.back().map_or(0, |batch| batch.size)
     }
 
-    /// Puts a batch back among those that were sent before, in the order of their numbers.
+    /// Puts a batch back among those that were sent before, in their order.
     pub(super) fn requeue(&mut self, batch: Batch<T>) {
-        let at = self.batches.partition_point(|queued| queued.number < batch.number);
+        let at = self.batches.partition_point(|queued| queued.place() < batch.place());
         self.batches.insert(at, batch);
     }
 
     /// Whether a batch that goes before this one has to get another sequence.
     pub(super) fn follows_a_lost_sequence(&self, batch: &Batch<T>) -> bool {
-        let earlier = self.batches.front().filter(|queued| queued.number < batch.number);
-        batch.sequence.is_some() && earlier.is_some_and(|queued| queued.sequence.is_none())
+        let mut earlier = self.batches.iter().take_while(|queued| queued.place() < batch.place());
+        batch.sequence.is_some() && earlier.any(|queued| queued.sequence.is_none())
     }
 
     /// Batches that wait behind one that lost its sequence lose theirs. Those that may be written are taken out: with
     /// a new sequence they might be written again.
     pub(super) fn drop_sequences_behind_a_lost_one(&mut self) -> Vec<Batch<T>> {
-        if self.batches.front().is_none_or(|front| front.sequence.is_some()) {
+        let Some(lost) = self.batches.iter().position(|batch| batch.sequence.is_none()) else {
             return Vec::new();
-        }
+        };
         let is_unclear = |batch: &Batch<T>| batch.sequence.is_some() && batch.perhaps_written;
         let (unclear, mut kept): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut self.batches).into_iter().partition(is_unclear);
+            self.batches.split_off(lost).into_iter().partition(is_unclear);
         for batch in &mut kept {
             batch.sequence = None;
         }
-        self.batches = kept;
+        self.batches.append(&mut kept);
         unclear.into()
     }
 

@@ -1,4 +1,35 @@
 //! What becomes of batches under way.
+//!
+//! | answer | the batch may be written by an earlier attempt | what happens |
+//! |---|---|---|
+//! | no error | | delivered |
+//! | DUPLICATE_SEQUENCE_NUMBER | | delivered, the offset is not known |
+//! | MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, and there are several records | no | goes again in parts, see `split.rs` |
+//! | an error that will not pass and names records | no | the others go again, see `record_errors.rs` |
+//! | another error that will not pass | no | refused; its sequence is lost |
+//! | any of these three | yes | given up as perhaps written; its sequence is lost |
+//! | an error that may pass, or no answer | | goes again after a backoff, with its sequence |
+//!
+//! Errors about the producer, where the batch has a sequence (without one they will not pass):
+//!
+//! | answer | an earlier batch is unresolved | log start offset | may be written | what happens |
+//! |---|---|---|---|---|
+//! | OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH | yes | | | goes again, with its sequence |
+//! | OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH | no | | no | its sequence is lost; goes again in the next epoch |
+//! | OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH | no | | yes | given up as perhaps written; its sequence is lost |
+//! | UNKNOWN_PRODUCER_ID | | not told | | goes again, with its sequence: the partition has left the broker |
+//! | UNKNOWN_PRODUCER_ID | yes | told | | goes again, with its sequence |
+//! | UNKNOWN_PRODUCER_ID | no | told | no | its sequence is lost; goes again in the next epoch |
+//! | UNKNOWN_PRODUCER_ID | no | told | yes | given up as perhaps written; its sequence is lost |
+//! | PRODUCER_FENCED | | | | as another error that will not pass; brokers say it of transactions |
+//!
+//! Java (`TransactionManager.canRetry`, `handleFailedBatch`) differs so: it sends again, in the next epoch, what may be
+//! written too; that would be a second copy if retention, `DeleteRecords` or the loss of a leader have made the broker
+//! forget the first. That the log starts behind the last acknowledged offset makes no difference here: the state is
+//! gone, and either way the next epoch brings it back. Java's next epoch begins at once, with the partition's batches
+//! under way; here it begins when all of them are resolved. Java fails a batch with INVALID_PRODUCER_EPOCH and takes the
+//! next epoch for those that follow; and PRODUCER_FENCED and CLUSTER_AUTHORIZATION_FAILED end its producer, here only
+//! the batch. All of this within `delivery.timeout.ms`; then a batch is given up.
 
 use bytes::Bytes;
 use ottla_protocol::api::ApiKey;
@@ -7,6 +38,7 @@ use ottla_protocol::messages::produce_response::{PartitionProduceResponse, Produ
 use ottla_protocol::records::SealError;
 
 use super::batch::{Batch, BatchState, Content};
+use super::record_errors::{self, RefusedRecords};
 use super::{Acks, PartitionIndex, ProduceError, Producer};
 use crate::coverage;
 use crate::request::{RequestError, Token};
@@ -23,7 +55,7 @@ pub struct Delivered {
     pub log_append_time: i64,
 }
 
-impl<T> Producer<T> {
+impl<T: Clone> Producer<T> {
     /// The batches of a request are sealed, in the order in which [`Action::Send`](super::Action::Send) gave them. Those that could not be
     /// are not part of the request.
     pub fn on_sealed(&mut self, token: Token, sealed: Vec<Result<Bytes, SealError>>) {
@@ -59,17 +91,21 @@ impl<T> Producer<T> {
         for (index, batch) in request.batches {
             let answer = match &result {
                 Ok(_) if self.config.acks == Acks::None => Ok(UNKNOWN_PLACE),
-                Ok(response) => self.find(index, response).map_or(Err(missing()), read_answer),
-                Err(error) => Err(ProduceError::request(error.clone())),
+                Ok(response) => match self.find(index, response) {
+                    Some(answer) => read_answer(answer, batch.count),
+                    None => Err(missing().into()),
+                },
+                Err(error) => Err(ProduceError::request(error.clone()).into()),
             };
             match answer {
                 Ok(delivered) => {
+                    self.raise_limit(index, batch.raw_size);
                     let queue = &mut self.queues[index.0];
                     queue.landed();
                     queue.is_introduced = true;
                     self.complete(batch, Ok(delivered));
                 }
-                Err(error) => self.failed(now.instant, index, batch, error),
+                Err(rejected) => self.failed(now.instant, index, batch, rejected),
             }
         }
     }
@@ -84,22 +120,26 @@ impl<T> Producer<T> {
         topic.partition_responses.iter().find(|partition| partition.index == queue.partition)
     }
 
-    fn failed(&mut self, now: Instant, index: PartitionIndex, mut batch: Batch<T>, error: ProduceError) {
+    fn failed(&mut self, now: Instant, index: PartitionIndex, mut batch: Batch<T>, rejected: Rejected) {
+        let Rejected { error, log_start_offset, records } = rejected;
         let code = error.code();
-        let perhaps_written = error.is_perhaps_written()
-            || code == Some(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND)
-            || (self.config.acks == Acks::All && code.is_some_and(may_follow_an_append));
         if code.is_some_and(ErrorCode::refreshes_metadata) || code.is_none() {
             self.refresh_metadata();
         }
-        // The broker misses an earlier sequence. Behind a batch that is not resolved that is to be expected; else it
-        // has certainly not written this one. Nor does a sequence help that follows a lost one.
-        let out_of_order = code == Some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
-            || code == Some(ErrorCode::UNKNOWN_PRODUCER_ID);
-        let gap = self.queues[index.0].follows_a_lost_sequence(&batch)
-            || (out_of_order && !self.has_unresolved_before(index, batch.number));
-        let may_pass = error.is_retriable() || out_of_order;
+        if !batch.perhaps_written && batch.count > 1 && code.is_some_and(is_too_large) {
+            return self.split(index, batch, error);
+        }
+        if !batch.perhaps_written && !records.is_empty() && !error.is_retriable() {
+            return self.drop_refused(index, batch, records, error);
+        }
+        // The broker knows no such producer or misses an earlier sequence. Behind a batch that is not resolved that is
+        // to be expected; else it has certainly not written this one. Nor does a sequence help that follows a lost one.
+        let is_unknown = batch.sequence.is_some() && code.is_some_and(is_about_sequences);
+        let waits = self.has_unresolved_before(index, &batch) || is_no_verdict(code, log_start_offset);
+        let gap = self.queues[index.0].follows_a_lost_sequence(&batch) || (is_unknown && !waits);
+        let may_pass = error.is_retriable() || is_unknown;
         let in_time = batch.created + self.config.delivery_timeout > now;
+        let perhaps_written = self.may_have_been_written(&error);
         if !(in_time && may_pass) {
             let error = match may_pass {
                 true => ProduceError::timed_out(batch.perhaps_written | perhaps_written, Some(error)),
@@ -123,13 +163,29 @@ impl<T> Producer<T> {
         batch.go(BatchState::Requeued);
         batch.last_error = Some(error);
         let queue = &mut self.queues[index.0];
-        queue.retries = true;
         // Perhaps another leader answers from now on.
         queue.is_introduced = false;
         queue.requeue(batch);
+        self.await_the_rest(index);
+    }
+
+    fn may_have_been_written(&self, error: &ProduceError) -> bool {
+        error.is_perhaps_written()
+            || error.code().is_some_and(|code| {
+                code == ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
+                    || (self.config.acks == Acks::All && may_follow_an_append(code))
+            })
+    }
+
+    /// A batch has landed and waits, as it is or in parts, until those that were sent after it have landed too.
+    pub(super) fn await_the_rest(&mut self, index: PartitionIndex) {
+        let queue = &mut self.queues[index.0];
+        queue.retries = true;
         queue.landed();
         let given_up = queue.drop_sequences_behind_a_lost_one();
-        self.filled.insert(index);
+        if !queue.batches.is_empty() {
+            self.filled.insert(index);
+        }
         for batch in given_up {
             let error = ProduceError::timed_out(true, batch.last_error.clone());
             self.complete(batch, Err(error));
@@ -137,15 +193,16 @@ impl<T> Producer<T> {
     }
 
     /// Whether a batch of the partition that was sent before is under way or to be sent again.
-    fn has_unresolved_before(&self, index: PartitionIndex, number: u64) -> bool {
-        let is_before = |(of, batch): &(PartitionIndex, Batch<T>)| *of == index && batch.number < number;
+    fn has_unresolved_before(&self, index: PartitionIndex, batch: &Batch<T>) -> bool {
+        let place = batch.place();
+        let is_before = |(of, batch): &(PartitionIndex, Batch<T>)| *of == index && batch.place() < place;
         let queued = self.queues[index.0].batches.front();
-        queued.is_some_and(|queued| queued.number < number)
+        queued.is_some_and(|queued| queued.place() < place)
             || self.under_way.values().flat_map(|request| &request.batches).any(is_before)
     }
 
     /// The batch is lost. If it had a sequence, those behind it would leave a gap.
-    fn give_up(&mut self, index: PartitionIndex, batch: Batch<T>, error: ProduceError) {
+    pub(super) fn give_up(&mut self, index: PartitionIndex, batch: Batch<T>, error: ProduceError) {
         self.queues[index.0].landed();
         if batch.sequence.is_some() {
             self.lose_sequence();
@@ -158,6 +215,40 @@ impl<T> Producer<T> {
             *used = used.saturating_sub(1);
         }
     }
+}
+
+/// Why a batch is not acknowledged.
+struct Rejected {
+    error: ProduceError,
+    /// -1 where the broker does not say.
+    log_start_offset: i64,
+    records: RefusedRecords,
+}
+
+impl From<ProduceError> for Rejected {
+    fn from(error: ProduceError) -> Self {
+        Self { error, log_start_offset: -1, records: RefusedRecords::new() }
+    }
+}
+
+/// Whether fewer records may fit.
+fn is_too_large(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE)
+}
+
+/// Whether the producer's next epoch makes the broker take the batch.
+fn is_about_sequences(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER
+            | ErrorCode::UNKNOWN_PRODUCER_ID
+            | ErrorCode::INVALID_PRODUCER_EPOCH
+    )
+}
+
+/// Whether the partition has left the broker before the answer was made.
+fn is_no_verdict(code: Option<ErrorCode>, log_start_offset: i64) -> bool {
+    code == Some(ErrorCode::UNKNOWN_PRODUCER_ID) && log_start_offset == -1
 }
 
 /// Whether a broker that waits for other replicas may answer so although it has appended the batch, and they may keep it:
@@ -180,7 +271,7 @@ fn missing() -> ProduceError {
     ProduceError::broker(ErrorCode::UNKNOWN_SERVER_ERROR)
 }
 
-fn read_answer(partition: &PartitionProduceResponse) -> Result<Delivered, ProduceError> {
+fn read_answer(partition: &PartitionProduceResponse, count: u32) -> Result<Delivered, Rejected> {
     coverage::told(ApiKey::PRODUCE, ErrorCode(partition.error_code));
     match ErrorCode(partition.error_code) {
         ErrorCode::NONE => Ok(Delivered {
@@ -189,6 +280,10 @@ fn read_answer(partition: &PartitionProduceResponse) -> Result<Delivered, Produc
         }),
         // It was written before, too long ago for the broker to know where.
         ErrorCode::DUPLICATE_SEQUENCE_NUMBER => Ok(UNKNOWN_PLACE),
-        code => Err(ProduceError::broker(code)),
+        code => Err(Rejected {
+            error: ProduceError::broker(code).saying(partition.error_message.as_deref()),
+            log_start_offset: partition.log_start_offset,
+            records: record_errors::read(partition, count),
+        }),
     }
 }

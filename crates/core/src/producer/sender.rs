@@ -14,7 +14,7 @@ use crate::time::{Instant, earliest};
 /// What a request carries beside its batches, per batch, in bytes: names and numbers.
 const REQUEST_OVERHEAD: usize = 128;
 
-impl<T> Producer<T> {
+impl<T: Clone> Producer<T> {
     /// When [`poll_action`](Self::poll_action) may have something without another event.
     pub fn next_timeout(&self) -> Option<Instant> {
         let mut next = match self.identity {
@@ -98,7 +98,7 @@ impl<T> Producer<T> {
         let full = batch.closed
             || batch.attempts > 0
             || batch.number < self.flush_to
-            || batch.size >= self.config.batch_size
+            || batch.size >= self.queues[index.0].batch_limit
             || self.queues[index.0].batches.len() > 1
             // Somebody may wait for the memory.
             || self.memory >= self.config.buffer_memory / 2;
@@ -110,6 +110,7 @@ impl<T> Producer<T> {
         let mut batches = Vec::with_capacity(picked.len());
         let mut unsealed = Vec::with_capacity(picked.len());
         for &index in picked {
+            self.cut_to_limit(index);
             let Some(mut batch) = self.queues[index.0].batches.pop_front() else { continue };
             unsealed.push(self.take_content(index, &mut batch));
             let queue = &mut self.queues[index.0];
@@ -147,7 +148,10 @@ impl<T> Producer<T> {
             restamp = fresh.then_some((known, sequence));
         }
         let content = match std::mem::replace(&mut batch.content, Content::Away) {
-            Content::Open(builder) => UnsealedContent::Open(builder, options),
+            Content::Open(builder) => {
+                batch.raw_size = batch.size;
+                UnsealedContent::Open(builder, options)
+            }
             Content::Sealed(bytes) => UnsealedContent::Sealed(match restamp {
                 Some((known, sequence)) => {
                     records::edit::with_producer(bytes, known.producer_id, known.producer_epoch, sequence)

@@ -38,6 +38,13 @@ impl<'a> Header<'a> {
         Self { key: key.as_bytes(), value }
     }
 
+    /// A header whose key may be no text, as in one that is passed on.
+    #[inline]
+    #[must_use]
+    pub const fn with_key_bytes(key: &'a [u8], value: Option<&'a [u8]>) -> Self {
+        Self { key, value }
+    }
+
     /// The key.
     ///
     /// # Errors

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use ottla_core::connection::versions_up_to;
 use ottla_core::producer::{
-    Acks, Action, Delivered, PartitionIndex, ProduceError, Producer, ProducerConfig, RecordParts, Refusal,
-    Unsealed, UnsealedContent,
+    Acks, Action, Delivered, PartitionIndex, ProduceError, Producer, ProducerConfig, RecordParts,
+    RecordRange, Refusal, Unsealed, UnsealedContent,
 };
 use ottla_core::random::Jitter;
 use ottla_core::request::Token;
@@ -58,6 +58,8 @@ struct Planned {
 struct BatchContent {
     place: Option<Place>,
     ids: Vec<RecordId>,
+    /// How many of them have no outcome.
+    unresolved: usize,
 }
 
 impl ProducerActor {
@@ -151,6 +153,7 @@ impl ProducerActor {
                     let topic = planned.topic.to_string();
                     let batch = &mut self.batches[tag];
                     batch.ids.push(planned.id);
+                    batch.unresolved += 1;
                     batch.place = Some(Place { topic: topic.clone(), partition: planned.partition });
                     notes.note(ClientEvent::Sent { producer: self.name.clone(), id: planned.id, topic });
                     self.note_memory(notes);
@@ -194,7 +197,7 @@ impl ProducerActor {
                 self.client.send(now, (peer, Lane::Control), what, options, network);
             }
             Action::Send { token, node, batches } => self.send(now, token, node, batches, network),
-            Action::Complete { tag, outcome } => self.complete(tag, outcome, notes),
+            Action::Complete { tag, records, outcome } => self.complete(tag, records, &outcome, notes),
             Action::RefreshMetadata => self.client.metadata.refresh(now),
             Action::MemoryFreed => self.is_full = false,
             _ => {}
@@ -262,13 +265,23 @@ impl ProducerActor {
         }
     }
 
-    fn complete(&mut self, tag: usize, outcome: Result<Delivered, ProduceError>, notes: &Notes<'_>) {
-        self.unresolved -= 1;
-        let BatchContent { place, ids } = std::mem::take(&mut self.batches[tag]);
-        let place = place.expect("a batch has a record, and so a place");
-        for (index, id) in ids.into_iter().enumerate() {
+    fn complete(
+        &mut self,
+        tag: usize,
+        records: RecordRange,
+        outcome: &Result<Delivered, ProduceError>,
+        notes: &Notes<'_>,
+    ) {
+        let content = &mut self.batches[tag];
+        let place = content.place.clone().expect("a batch has a record, and so a place");
+        content.unresolved -= records.count as usize;
+        if content.unresolved == 0 {
+            self.unresolved -= 1;
+        }
+        let ids = content.ids.iter().skip(records.first as usize).take(records.count as usize);
+        for (index, &id) in ids.enumerate() {
             let producer = self.name.clone();
-            notes.note(match &outcome {
+            notes.note(match outcome {
                 Ok(delivered) => {
                     let offset = match delivered.base_offset {
                         -1 => -1,
