@@ -13,6 +13,7 @@ use ottla_client::{Client, Compression, Connecting, Connector, OffsetReset, TcpC
 pub use proxy::Proxy;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A proxy on loopback, in this process, before a cluster.
 ///
@@ -39,7 +40,7 @@ pub async fn check_round_trip(bootstrap_servers: &str, topic: &str, nodes: usize
     let sent = keyed(2_000);
     let producer = client.producer().compression(Compression::Lz4).build().expect("a producer");
     produce(&producer, topic, &sent).await;
-    producer.close().await;
+    producer.close(Duration::MAX).await.expect("all is resolved");
     check(&sent, &consume(&assigned(&client, topic).await, sent.len()).await);
     let member = client.consumer(format!("{topic}-group")).subscribe([topic]);
     let member = member.auto_offset_reset(OffsetReset::Earliest).build().expect("a consumer");

@@ -476,7 +476,7 @@ async fn answers_with_random_bytes_in_them_break_nothing_and_take_no_memory() {
         }
         network.mend();
         _ = timeout(Duration::from_secs(125), reader.close()).await.unwrap_or_else(|_| panic!("seed {seed}"));
-        timeout(Duration::from_secs(90), producer.close()).await.unwrap_or_else(|_| panic!("seed {seed}"));
+        producer.close(Duration::from_secs(90)).await.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         assert_eq!(PANICS.get(), 0, "seed {seed}");
     }
     if let (Some(before), Some(after)) = (before, resident_bytes()) {

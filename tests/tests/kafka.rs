@@ -4,6 +4,8 @@
 
 #[path = "kafka/broken_connections.rs"]
 mod broken_connections;
+#[path = "kafka/closing.rs"]
+mod closing;
 #[path = "kafka/every_record.rs"]
 mod every_record;
 #[path = "kafka/groups.rs"]

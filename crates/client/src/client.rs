@@ -95,6 +95,15 @@ impl Client {
             false => Ok(()),
         }
     }
+
+    /// Whether something with a task of its own can be built on the client.
+    pub(crate) fn check_usable(&self) -> Result<(), ClientError> {
+        self.check_open()?;
+        match tokio::runtime::Handle::try_current() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(ClientError::new(ClientErrorKind::NoRuntime)),
+        }
+    }
 }
 
 impl fmt::Debug for Client {

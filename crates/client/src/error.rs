@@ -53,6 +53,8 @@ pub enum ClientErrorKind {
     Request,
     /// The client was closed.
     Closed,
+    /// The call was made outside of a tokio runtime, which runs what is started.
+    NoRuntime,
 }
 
 /// What one of the bootstrap servers did.
@@ -164,6 +166,9 @@ impl fmt::Display for ClientError {
                 None => f.write_str("a request failed"),
             },
             ClientErrorKind::Closed => f.write_str("the client is closed"),
+            ClientErrorKind::NoRuntime => f.write_str(
+                "no tokio runtime: build it in an async function, or where Runtime::enter or Handle::enter is in force",
+            ),
         }
     }
 }

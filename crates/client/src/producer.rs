@@ -1,10 +1,15 @@
 //! The producer: records in, delivery results out.
 
 mod builder;
+mod closing;
+mod deliveries;
 mod delivery;
 mod driver;
 mod error;
+mod interceptors;
 mod topics;
+mod typed;
+mod undelivered;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,15 +25,20 @@ use crate::client::Client;
 use crate::record::Record;
 
 pub use builder::ProducerBuilder;
+pub use deliveries::{Deliveries, SendResults};
 pub use delivery::{Delivery, RecordMetadata};
 pub use error::{SendError, TrySendError};
+pub use interceptors::{Acknowledgement, OutgoingRecord, ProducerInterceptor};
+pub use typed::{TypedProducer, TypedRecord};
+pub use undelivered::{Undelivered, UndeliveredRecord, UndeliveredRecords};
 
 use delivery::BatchState;
 use driver::Driver;
+use interceptors::Interceptors;
 use topics::Topics;
 
 /// Sends records; cheap to clone, all clones share one queue. When the last is gone, what is queued is still sent, in
-/// the background; [`close`](Self::close) waits for it.
+/// the background; [`close`](Self::close) waits for it, and hands back what could not be sent in time.
 #[derive(Clone)]
 pub struct Producer {
     shared: Arc<Shared>,
@@ -73,6 +83,7 @@ pub(crate) struct ProducerSettings {
     acks: machine::Acks,
     request_timeout: Duration,
     max_block: Duration,
+    interceptors: Interceptors,
 }
 
 impl Producer {
@@ -128,6 +139,9 @@ impl Producer {
     async fn enqueue_record(&self, record: Record<'_>) -> Result<Delivery, SendError> {
         // A loop of calls that never wait would keep the producer's own task from running on a single thread.
         consume_budget().await;
+        if !self.shared.settings.interceptors.is_empty() {
+            return Box::pin(self.enqueue_intercepted(record)).await;
+        }
         let refused = match self.shared.append(&record) {
             Ok(delivery) => return Ok(delivery),
             Err(refused) => refused,
@@ -141,6 +155,9 @@ impl Producer {
     /// [`TrySendError::UnknownTopic`] and [`TrySendError::BufferFull`] mean that [`enqueue`](Self::enqueue) would have
     /// waited.
     pub fn try_enqueue(&self, record: &Record<'_>) -> Result<Delivery, TrySendError> {
+        if !self.shared.settings.interceptors.is_empty() {
+            return self.try_enqueue_intercepted(record.clone());
+        }
         self.shared.append(record)
     }
 
@@ -183,7 +200,11 @@ impl Producer {
     async fn learn_topic(&self, topic: &str, deadline: Instant) -> Result<(), SendError> {
         let name = topic.into();
         let limit = deadline.since(self.shared.now().instant);
-        let known = self.shared.client.shared.metadata.topic(&name, limit).await?;
+        let known = tokio::select! {
+            biased;
+            () = self.shared.closed() => return Err(SendError::Closed),
+            known = self.shared.client.shared.metadata.topic(&name, limit) => known?,
+        };
         let snapshot = self.shared.client.snapshot();
         let mut state = self.shared.lock();
         let State { machine, topics, .. } = &mut *state;
@@ -191,31 +212,9 @@ impl Producer {
         Ok(())
     }
 
-    /// Waits until all records queued so far are acknowledged or given up, without lingering.
-    ///
-    /// # Cancel safety
-    /// May be dropped at any time.
-    pub async fn flush(&self) {
-        let mark = self.shared.lock().machine.flush();
-        self.shared.work.notify_one();
-        loop {
-            let progress = self.shared.progress.notified();
-            if self.shared.lock().machine.is_flushed(mark) {
-                return;
-            }
-            progress.await;
-        }
-    }
-
     /// Bytes of `buffer.memory` in use: records that are queued or under way.
     pub fn buffered_bytes(&self) -> usize {
         self.shared.lock().machine.memory()
-    }
-
-    /// Refuses further records, and waits until those queued are acknowledged or given up.
-    pub async fn close(&self) {
-        self.shared.lock().closed = true;
-        self.flush().await;
     }
 }
 
@@ -240,7 +239,7 @@ impl Shared {
         };
         let tag = || Arc::new(BatchState::new(picked.topic, picked.partition));
         let (batch, index, news) = machine.append(now, picked.index, parts, tag).map_err(refuse)?;
-        let delivery = Delivery::new(Arc::clone(batch), index, timestamp);
+        let delivery = Delivery::new(batch, index, timestamp);
         drop(state);
         if news {
             self.work.notify_one();

@@ -10,10 +10,12 @@
 //! | Asking | no answer | Due, after a backoff | the error |
 //! | Asking | no answer, and another attempt would fare no better | Idle | the error |
 //!
-//! Whom to ask is decided in `metadata/recovery.rs`.
+//! Whom to ask is decided in `metadata/recovery.rs`; what brokers say of leaders unasked is taken over in
+//! `metadata/hints.rs`.
 //!
 //! Not here: who is connected (the driver's pool knows), and waiting for a topic.
 
+mod hints;
 mod recovery;
 mod snapshot;
 
@@ -32,6 +34,7 @@ use crate::request::RequestError;
 use crate::state_table::StateTable;
 use crate::time::Instant;
 
+pub use hints::LeaderHints;
 #[cfg(feature = "__coverage")]
 pub(crate) use recovery::EDGES as RECOVERY_EDGES;
 pub use recovery::{MetadataRecovery, Recovery, Whom};

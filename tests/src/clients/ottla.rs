@@ -46,7 +46,7 @@ impl KafkaClient for Ottla {
             let client = Client::builder(bootstrap_servers).connect().await.expect("the cluster is there");
             let producer = client.producer().compression(compression).build().expect("a producer");
             produce(&producer, topic, records).await;
-            producer.close().await;
+            producer.close(Duration::MAX).await.expect("all is resolved");
             client.close().await;
         });
     }

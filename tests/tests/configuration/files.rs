@@ -140,14 +140,20 @@ async fn what_java_adjusts_by_itself_is_adjusted() {
     shows("acks=1\nenable.idempotence=true", "enable_idempotence: true");
     shows("linger.ms=100000\nrequest.timeout.ms=60000", "delivery_timeout: 160s");
     shows("linger.ms=100000\ndelivery.timeout.ms=60000", "delivery_timeout: 60s");
-    assert_eq!(
-        producer("retries=0").expect_err("0 tries"),
-        "retries (line 1): 0 is not possible: a record is sent again until delivery.timeout.ms is over"
-    );
-    let config = Config::parse("acks=1\nenable.idempotence=true").expect("each for itself is fine");
-    let error =
-        config.producer(&client).expect("each for itself is fine").build().expect_err("a contradiction");
-    assert!(error.to_string().starts_with("acks: idempotence needs acks=all"), "{error}");
+    shows("retries=0", "enable_idempotence: false");
+    shows("retries=5", "retries: 5, retry_backoff: Backoff { initial: 100ms, max: 1s }");
+    shows("retries=5", "enable_idempotence: true");
+    shows("retry.backoff.ms=7\nretry.backoff.max.ms=9", "Backoff { initial: 7ms, max: 9ms }");
+    shows("request.timeout.ms=7000", "request_timeout: 7s");
+    for (text, expected) in [
+        ("acks=1\nenable.idempotence=true", "acks: idempotence needs acks=all"),
+        ("retries=0\nenable.idempotence=true", "retries: idempotence needs retries"),
+    ] {
+        let config = Config::parse(text).expect("each for itself is fine");
+        let error =
+            config.producer(&client).expect("each for itself is fine").build().expect_err("a contradiction");
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
 }
 
 #[tokio::test]

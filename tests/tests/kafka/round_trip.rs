@@ -1,5 +1,7 @@
 //! What a producer sends, a consumer reads: every record once, in order, as it was.
 
+use std::time::Duration;
+
 use ottla_client::{Client, Compression};
 use ottla_tests::clients::{assigned, consume, produce};
 use ottla_tests::real_kafka::RealKafka;
@@ -11,7 +13,7 @@ async fn round_trip(kafka: &RealKafka, compression: Compression, partitions: i32
     let producer = client.producer().compression(compression).build().expect("a producer");
     let sent = keyed(count);
     produce(&producer, &topic, &sent).await;
-    producer.close().await;
+    producer.close(Duration::MAX).await.expect("all is resolved");
     let consumer = assigned(&client, &topic).await;
     let received = consume(&consumer, count).await;
     check(&sent, &received);

@@ -83,7 +83,7 @@ async fn under_load(cluster: &Secured, duration: Duration) -> (u64, usize) {
         count
     });
     consumer.close().await.expect("closed");
-    producer.close().await;
+    producer.close(Duration::MAX).await.expect("all is resolved");
     client.close().await;
     (count, mechanism.exchanges.load(Ordering::Relaxed))
 }

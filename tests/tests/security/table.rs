@@ -35,7 +35,7 @@ pub async fn round_trip(builder: ClientBuilder) -> Result<(), String> {
         values.extend(batch.iter().filter_map(|record| record.value().map(<[u8]>::to_vec)));
     }
     consumer.close().await.map_err(|error| error.to_string())?;
-    producer.close().await;
+    producer.close(Duration::MAX).await.map_err(|error| error.to_string())?;
     client.close().await;
     let expected: Vec<_> = (0..RECORDS).map(|number| number.to_string().into_bytes()).collect();
     if values == expected { Ok(()) } else { Err("other records came back".to_owned()) }

@@ -61,7 +61,7 @@ async fn closing_ends_everything_while_handles_are_left() {
     producer.send(Record::to("t").partition(0).value("v")).await.expect("delivered");
     read(&reader, 1).await;
     soon(reader.close()).await.expect("closed");
-    soon(producer.close()).await;
+    soon(producer.close(Duration::MAX)).await.expect("all is resolved");
     client.close().await;
     only(before + 1).await;
     drop(producer);
@@ -134,7 +134,7 @@ async fn everything_ends_when_no_broker_answers_any_more() {
     // Not longer than default.api.timeout.ms for the commit and as long for leaving.
     let closed = timeout(Duration::from_secs(121), reader.close()).await.expect("an end");
     assert!(closed.is_err(), "the last commit cannot have been made");
-    timeout(Duration::from_secs(45), producer.close()).await.expect("an end");
+    producer.close(Duration::from_secs(45)).await.expect("all is resolved");
     drop((producer, reader, client));
     sleep(Duration::from_secs(60)).await;
     // The broker's own tasks are left.

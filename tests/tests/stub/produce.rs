@@ -304,13 +304,13 @@ async fn a_closed_producer_has_delivered_everything_and_takes_no_more() {
     let client = world.client().await;
     let producer = client.producer().linger(Duration::from_secs(3)).build().expect("a producer");
     let delivery = producer.enqueue(Record::to("t").value("v")).await.expect("queued");
-    soon(producer.close()).await;
+    soon(producer.close(Duration::MAX)).await.expect("all is resolved");
     delivery.try_result().expect("resolved").expect("delivered");
     let error = producer.send(Record::to("t").value("v")).await.expect_err("closed");
     assert!(matches!(error, SendError::Closed), "{error}");
     let refused = producer.clone().try_enqueue(&Record::to("t").value("v")).expect_err("closed");
     assert!(matches!(refused, TrySendError::Refused(SendError::Closed)));
-    soon(producer.close()).await;
+    soon(producer.close(Duration::MAX)).await.expect("all is resolved");
 }
 
 #[tokio::test(start_paused = true)]

@@ -52,7 +52,7 @@ async fn produce<W: Write>(
         let offset = metadata.offset.context("the broker acknowledged a message without an offset")?;
         sent.add(metadata.partition, offset, order);
     }
-    producer.close().await;
+    producer.close(Duration::ZERO).await?;
     let (count, time) = (counted(sent.len() as u64, "message"), elapsed(start.elapsed()));
     narration.done(&format!("{count}, all acknowledged in {time}; same key, same partition"))?;
     for (partition, (first, last, customers)) in sent.by_partition() {

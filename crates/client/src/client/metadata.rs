@@ -1,11 +1,11 @@
 //! The task that keeps the picture of the cluster fresh, and the handle to it.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use ottla_core::connection::ConnectErrorKind;
-use ottla_core::metadata::{ClusterSnapshot, Metadata, Recovery, Topic};
+use ottla_core::metadata::{ClusterSnapshot, LeaderHints, Metadata, Recovery, Topic};
 use ottla_core::request::RequestError;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::message::Message;
@@ -30,6 +30,8 @@ pub(crate) struct MetadataHandle {
     snapshots: Follower<Arc<ClusterSnapshot>>,
     /// Why asking failed, when trying again would not help.
     refusals: Follower<Option<RequestError>>,
+    /// Ends with the task.
+    outlet: Weak<Outlet>,
     task: JoinHandle<()>,
 }
 
@@ -37,6 +39,13 @@ struct State {
     machine: Mutex<Metadata>,
     wake: Notify,
     clock: Clock,
+}
+
+/// Where new pictures are made known: to the pool, which must know addresses first, and to everybody.
+struct Outlet {
+    state: Arc<State>,
+    pool: Arc<Pool>,
+    publisher: Publisher<Arc<ClusterSnapshot>>,
 }
 
 impl MetadataHandle {
@@ -59,9 +68,10 @@ impl MetadataHandle {
                     pool.on_snapshot(&snapshot);
                     let (publisher, snapshots) = publish(snapshot);
                     let (refusal, refusals) = publish(None);
-                    let task =
-                        tokio::spawn(keep_fresh(Arc::clone(&state), recovery, pool, publisher, refusal));
-                    return Ok(Self { state, snapshots, refusals, task });
+                    let outlet = Arc::new(Outlet { state: Arc::clone(&state), pool, publisher });
+                    let weak = Arc::downgrade(&outlet);
+                    let task = tokio::spawn(keep_fresh(outlet, recovery, refusal));
+                    return Ok(Self { state, snapshots, refusals, outlet: weak, task });
                 }
                 Err(error) => {
                     let is_of_all = is_of_all_brokers(&error);
@@ -93,6 +103,18 @@ impl MetadataHandle {
         self.state.wake.notify_one();
     }
 
+    /// Takes over leaders that an answer named (KIP-951), and tells everybody if they are new. Returns the latest picture
+    /// if any were named: the caller may not have seen it.
+    pub(crate) fn on_leader_hints(&self, hints: &LeaderHints) -> Option<Arc<ClusterSnapshot>> {
+        if hints.is_empty() {
+            return None;
+        }
+        if self.state.lock().on_leader_hints(hints) {
+            self.outlet.upgrade()?.publish();
+        }
+        Some(self.snapshot())
+    }
+
     /// Keeps these topics in the picture from now on.
     pub(crate) fn want(&self, topics: &BTreeSet<TopicName>) {
         let now = self.state.clock.instant();
@@ -105,9 +127,11 @@ impl MetadataHandle {
     /// The topic, asked for unless it is known.
     pub(crate) async fn topic(&self, name: &TopicName, limit: Duration) -> Result<Arc<Topic>, ClientError> {
         let mut snapshots = self.watch();
-        if let Some(topic) = usable(&snapshots.see(), name) {
+        let first = snapshots.see();
+        if let Some(topic) = usable(&first, name) {
             return Ok(topic);
         }
+        let mut answers = first.answers();
         let mut refusals = self.refusals.clone();
         _ = refusals.see();
         let interest = Interest::start(&self.state, name);
@@ -129,6 +153,11 @@ impl MetadataHandle {
                 if let Some(topic) = usable(&snapshot, name) {
                     return Ok(topic);
                 }
+                if snapshot.answers() == answers {
+                    // Only leaders have changed: nobody was asked again.
+                    continue;
+                }
+                answers = snapshot.answers();
                 match snapshot.topic(name).and_then(|topic| topic.error) {
                     Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) => unknown += 1,
                     Some(code) if !code.is_retriable() => {
@@ -195,13 +224,25 @@ fn is_of_all_brokers(error: &RequestError) -> bool {
         if matches!(error.kind(), ConnectErrorKind::Authentication(_)) && !error.is_retriable())
 }
 
-async fn keep_fresh(
-    state: Arc<State>,
-    mut recovery: Recovery,
-    pool: Arc<Pool>,
-    publisher: Publisher<Arc<ClusterSnapshot>>,
-    refusal: Publisher<Option<RequestError>>,
-) {
+impl Outlet {
+    /// Makes the latest picture known; false if nobody follows.
+    ///
+    /// Connections' tasks do so too. Whoever was overtaken between looking and telling has told something old, and tells
+    /// again: so the last one has always told the latest.
+    fn publish(&self) -> bool {
+        loop {
+            let snapshot = Arc::clone(self.state.lock().snapshot());
+            self.pool.on_snapshot(&snapshot);
+            let is_followed = self.publisher.send(Arc::clone(&snapshot));
+            if Arc::ptr_eq(&snapshot, self.state.lock().snapshot()) {
+                return is_followed;
+            }
+        }
+    }
+}
+
+async fn keep_fresh(outlet: Arc<Outlet>, mut recovery: Recovery, refusal: Publisher<Option<RequestError>>) {
+    let Outlet { state, pool, .. } = &*outlet;
     loop {
         let due = state.lock().next_timeout().unwrap_or_else(|| state.clock.instant());
         tokio::select! {
@@ -210,7 +251,7 @@ async fn keep_fresh(
             () = state.wake.notified() => continue,
         }
         let Some(request) = state.due() else { continue };
-        let result = state.send(request, &pool, pool.whom(&mut recovery)).await;
+        let result = state.send(request, pool, pool.whom(&mut recovery)).await;
         match &result {
             Ok(()) => recovery.on_answer(),
             Err(RequestError::Closed) => return,
@@ -224,9 +265,7 @@ async fn keep_fresh(
             }
             continue;
         }
-        let snapshot = Arc::clone(state.lock().snapshot());
-        pool.on_snapshot(&snapshot);
-        if !publisher.send(snapshot) {
+        if !outlet.publish() {
             return;
         }
     }

@@ -129,8 +129,8 @@ impl Config {
 
     /// A producer.
     ///
-    /// As in Java, idempotence is off if `acks` or `max.in.flight.requests.per.connection` does not go with it and
-    /// `enable.idempotence` is not given; and `delivery.timeout.ms` is long enough for `linger.ms` and
+    /// As in Java, idempotence is off if `acks`, `retries` or `max.in.flight.requests.per.connection` does not go with it
+    /// and `enable.idempotence` is not given; and `delivery.timeout.ms` is long enough for `linger.ms` and
     /// `request.timeout.ms` if it is not given.
     ///
     /// # Errors
@@ -138,19 +138,17 @@ impl Config {
     pub fn producer(&self, client: &Client) -> Result<ProducerBuilder, ConfigError> {
         let values = &self.values;
         check_role(values, Role::Producer)?;
-        if let Some(retries) = values.given("retries").filter(|given| given.value == Value::Integer(0)) {
-            let reason = "0 is not possible: a record is sent again until delivery.timeout.ms is over";
-            return Err(retries.error(reason));
-        }
         let acks = match values.text("acks").unwrap_or_default().as_str() {
             "0" => Acks::None,
             "1" => Acks::Leader,
             _ => Acks::All,
         };
         let max_in_flight = values.size("max.in.flight.requests.per.connection");
+        // Java's largest means no limit.
+        let retries = u32::try_from(values.size("retries")).unwrap_or(u32::MAX);
         let idempotence = match values.given("enable.idempotence") {
             Some(_) => values.boolean("enable.idempotence"),
-            None => acks == Acks::All && max_in_flight <= MAX_IN_FLIGHT_IDEMPOTENT,
+            None => acks == Acks::All && max_in_flight <= MAX_IN_FLIGHT_IDEMPOTENT && retries > 0,
         };
         let (compression, level) = compression(values)?;
         let builder = client
@@ -164,6 +162,9 @@ impl Config {
             .max_in_flight(max_in_flight)
             .compression(compression)
             .compression_level(level)
+            .retries(retries)
+            .retry_backoff(values.duration("retry.backoff.ms"), values.duration("retry.backoff.max.ms"))
+            .request_timeout(values.duration("request.timeout.ms"))
             .delivery_timeout(delivery_timeout(values))
             .max_block(values.duration("max.block.ms"));
         Ok(builder)

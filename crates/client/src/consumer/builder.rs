@@ -187,7 +187,7 @@ impl ConsumerBuilder {
     /// # Errors
     /// Settings that contradict each other, or a closed client.
     pub fn build(self) -> Result<Consumer, ClientError> {
-        self.client.check_open()?;
+        self.client.check_usable()?;
         self.check()?;
         let settings = &self.client.shared.settings;
         let (request_timeout, api_timeout) = (settings.request_timeout, settings.api_timeout);

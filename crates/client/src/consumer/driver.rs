@@ -11,6 +11,7 @@ use ottla_core::events::Role;
 use ottla_core::groups::{
     Action, FindGroupCoordinator, GroupRequest, GroupResponse, LookupError, read_coordinator,
 };
+use ottla_core::metadata::LeaderHints;
 use ottla_core::request::{RequestError, Token};
 use ottla_core::time::{Instant, Now};
 use ottla_protocol::message::{Message, VersionRange};
@@ -223,8 +224,13 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
         Todo::Fetch { token, node_id, request, options } => {
             let reply: Reply = Box::new(move |result| {
                 let result = result.and_then(|answer| answer.decode::<FetchRequest>());
-                keep.take_in(|Engine { fetcher, positions, .. }, now| {
-                    fetcher.on_response(now, token, result, positions);
+                let leaders = result.as_ref().map(LeaderHints::of_fetch).unwrap_or_default();
+                let hinted = keep.client.shared.metadata.on_leader_hints(&leaders);
+                keep.take_in(|engine, now| {
+                    if let Some(snapshot) = hinted {
+                        engine.on_snapshot(now, snapshot);
+                    }
+                    engine.fetcher.on_response(now, token, result, &mut engine.positions);
                 });
             });
             client.pool.send(

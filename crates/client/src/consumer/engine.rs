@@ -311,8 +311,13 @@ impl Engine {
 
     /// A new picture of the cluster.
     pub(super) fn on_snapshot(&mut self, now: Now, snapshot: Arc<ClusterSnapshot>) {
+        let is_answer = snapshot.answers() != self.snapshot.answers();
         self.snapshot = snapshot;
         self.tell_topics(now);
+        if !is_answer {
+            // Only leaders have changed: no broker was asked again for what is missing.
+            return;
+        }
         for (topic, missing) in &mut self.wanted {
             let known = self.snapshot.topic(topic).is_some_and(|topic| topic.error.is_none());
             *missing = if known { 0 } else { *missing + 1 };

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use ottla_core::backoff::Backoff;
 use ottla_core::producer::{self as machine, Acks, Partitioner, ProducerConfig, StickyPartitioner};
 use ottla_protocol::compression::{Compression, CompressionLevel};
 use ottla_protocol::types::TopicName;
 
+use super::interceptors::{Interceptors, ProducerInterceptor};
 use super::topics::{MakePartitioner, Topics};
 use super::{Producer, ProducerSettings};
 use crate::client::Client;
@@ -25,15 +27,19 @@ pub struct ProducerBuilder {
     max_in_flight: usize,
     compression: Compression,
     compression_level: CompressionLevel,
+    retries: u32,
+    retry_backoff: Backoff,
     delivery_timeout: Duration,
     request_timeout: Duration,
     max_block: Duration,
     partitioner: Option<MakePartitioner>,
+    interceptors: Vec<Box<dyn ProducerInterceptor>>,
 }
 
 impl ProducerBuilder {
     pub(crate) fn new(client: Client) -> Self {
         let request_timeout = client.shared.settings.request_timeout;
+        let retry_backoff = client.shared.settings.backoff;
         Self {
             client,
             acks: Acks::All,
@@ -45,10 +51,13 @@ impl ProducerBuilder {
             max_in_flight: 5,
             compression: Compression::None,
             compression_level: CompressionLevel::DEFAULT,
+            retries: u32::MAX,
+            retry_backoff,
             delivery_timeout: Duration::from_secs(120),
             request_timeout,
             max_block: Duration::from_secs(60),
             partitioner: None,
+            interceptors: Vec::new(),
         }
     }
 
@@ -118,10 +127,39 @@ impl ProducerBuilder {
         self
     }
 
-    /// `delivery.timeout.ms`: from queueing a record to giving up on it. Default: 2 min.
+    /// `delivery.timeout.ms`: from queueing a record to giving up on it. Default: 2 min. At least `linger.ms` +
+    /// `request.timeout.ms`.
     #[must_use]
     pub fn delivery_timeout(mut self, timeout: Duration) -> Self {
         self.delivery_timeout = timeout;
+        self
+    }
+
+    /// `retries`: how often a batch is sent again after an error that may pass; then it ends with that error. Default: no
+    /// limit but [`delivery_timeout`](Self::delivery_timeout), as in Java; KafkaJS has 5. Attempts that reached no broker
+    /// do not count. 0 needs [`enable_idempotence`](Self::enable_idempotence)`(false)`.
+    #[must_use]
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// `retry.backoff.ms` and `retry.backoff.max.ms` (KIP-580): how long a batch, or the request for a producer id, waits
+    /// after an error before it is sent again: `initial`, doubled with each error up to `max`, a fifth more or less at
+    /// random but never more than `max`. Not waited for where the partition has got another leader since (KIP-951).
+    /// Default: the [client's](crate::ClientBuilder::retry_backoff), 100 ms to 1 s.
+    #[must_use]
+    pub fn retry_backoff(mut self, initial: Duration, max: Duration) -> Self {
+        self.retry_backoff = Backoff::new(initial, max);
+        self
+    }
+
+    /// `request.timeout.ms`: how long an answer to a request is waited for, and how long the broker may wait for its
+    /// replicas. Without one the batch may be written, and is sent again. Default: the
+    /// [client's](crate::ClientBuilder::request_timeout), 30 s.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
         self
     }
 
@@ -142,12 +180,20 @@ impl ProducerBuilder {
         self
     }
 
+    /// `interceptor.classes` (KIP-42): sees every record before it is queued and after it is resolved. Several are
+    /// called in the order in which they were set. Default: none.
+    #[must_use]
+    pub fn interceptor(mut self, interceptor: impl ProducerInterceptor + 'static) -> Self {
+        self.interceptors.push(Box::new(interceptor));
+        self
+    }
+
     /// Starts the producer. It connects when the first record comes.
     ///
     /// # Errors
-    /// Settings that contradict each other, or a closed client.
+    /// Settings that contradict each other, a closed client, or a thread without a tokio runtime.
     pub fn build(self) -> Result<Producer, ClientError> {
-        self.client.check_open()?;
+        self.client.check_usable()?;
         self.check()?;
         let mut jitter = self.client.shared.settings.jitter();
         let config = ProducerConfig {
@@ -161,8 +207,9 @@ impl ProducerBuilder {
             max_in_flight: self.max_in_flight,
             compression: self.compression,
             compression_level: self.compression_level,
+            retries: self.retries,
             delivery_timeout: self.delivery_timeout,
-            backoff: self.client.shared.settings.backoff,
+            backoff: self.retry_backoff,
         };
         let machine = machine::Producer::new(config, jitter.fork());
         let batch_size = self.batch_size;
@@ -173,6 +220,7 @@ impl ProducerBuilder {
             acks: self.acks,
             request_timeout: self.request_timeout,
             max_block: self.max_block,
+            interceptors: Interceptors::new(self.interceptors),
         };
         Ok(Producer::start(self.client, machine, topics, settings))
     }
@@ -186,10 +234,17 @@ impl ProducerBuilder {
             let reason = format!("idempotence allows at most 5: {}", self.max_in_flight);
             return Err(ConfigError::new("max.in.flight.requests.per.connection", reason));
         }
+        if self.enable_idempotence && self.retries == 0 {
+            let reason = "idempotence needs retries: set enable.idempotence to false, or leave retries alone";
+            return Err(ConfigError::new("retries", reason));
+        }
+        if self.request_timeout.is_zero() {
+            return Err(ConfigError::new("request.timeout.ms", "must be longer than zero"));
+        }
         if self.max_in_flight == 0 {
             return Err(ConfigError::new("max.in.flight.requests.per.connection", "must be at least 1"));
         }
-        if self.delivery_timeout < self.linger + self.request_timeout {
+        if self.delivery_timeout < self.linger.saturating_add(self.request_timeout) {
             let reason = format!(
                 "must be at least linger.ms + request.timeout.ms: {:?} is less than {:?} + {:?}",
                 self.delivery_timeout, self.linger, self.request_timeout
@@ -221,7 +276,10 @@ impl fmt::Debug for ProducerBuilder {
             .field("max_in_flight", &self.max_in_flight)
             .field("compression", &self.compression)
             .field("compression_level", &self.compression_level)
+            .field("retries", &self.retries)
+            .field("retry_backoff", &self.retry_backoff)
             .field("delivery_timeout", &self.delivery_timeout)
+            .field("request_timeout", &self.request_timeout)
             .field("max_block", &self.max_block)
             .finish_non_exhaustive()
     }

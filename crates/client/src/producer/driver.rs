@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ottla_core::connection::{Answer, versions_up_to};
 use ottla_core::events::Role;
-use ottla_core::metadata::ClusterSnapshot;
+use ottla_core::metadata::{ClusterSnapshot, LeaderHints};
 use ottla_core::producer::{Acks, Action, Unsealed, UnsealedContent};
 use ottla_core::request::{RequestError, Token};
 use ottla_core::time::Instant;
@@ -108,9 +108,14 @@ impl Driver {
         request.acks = self.shared.settings.acks.code();
         request.timeout_ms = millis(self.shared.settings.request_timeout);
         let mut sealed = Vec::with_capacity(batches.len());
+        let mut builders = Vec::with_capacity(batches.len());
         for batch in batches {
             let bytes = match batch.content {
-                UnsealedContent::Open(mut builder, options) => builder.seal(&options, &mut self.compressor),
+                UnsealedContent::Open(mut builder, options) => {
+                    let bytes = builder.seal(&options, &mut self.compressor);
+                    builders.push(builder);
+                    bytes
+                }
                 UnsealedContent::Sealed(bytes) => Ok(bytes),
             };
             if let Ok(bytes) = &bytes {
@@ -118,7 +123,16 @@ impl Driver {
             }
             sealed.push(bytes);
         }
-        self.shared.lock().machine.on_sealed(token, sealed);
+        let is_closed = {
+            let mut state = self.shared.lock();
+            state.machine.on_sealed(token, sealed);
+            builders.into_iter().for_each(|builder| state.machine.give_back(builder));
+            state.closed
+        };
+        if is_closed {
+            // Whoever closes may wait to have them handed back.
+            self.shared.progress.notify_waiters();
+        }
         if request.topic_data.is_empty() {
             return;
         }
@@ -164,16 +178,27 @@ impl Shared {
             Acks::None => result.map(|_| ProduceResponse::default()),
             _ => result.and_then(|answer| answer.decode::<ProduceRequest>()),
         };
+        // Known before the answer is judged, other leaders need no backoff and no other request.
+        let leaders = response.as_ref().map(LeaderHints::of_produce).unwrap_or_default();
+        let hinted = self.client.shared.metadata.on_leader_hints(&leaders);
         let now = self.now();
         {
             let mut state = self.lock();
+            if let Some(snapshot) = hinted {
+                state.machine.on_snapshot(&snapshot);
+            }
             state.machine.on_produced(now, token, response.as_ref().map_err(Clone::clone));
         }
+        self.tell_results();
+        self.work.notify_one();
+    }
+
+    /// Tells what became of batches, if that is what the machine has to say next.
+    pub(super) fn tell_results(&self) {
         loop {
             let Some(action) = self.lock().machine.take_result() else { break };
             self.pass_on(action);
         }
-        self.work.notify_one();
     }
 
     fn pass_on(&self, action: Action<Arc<BatchState>>) {

@@ -195,8 +195,13 @@ impl Fetcher {
         let mut ahead: BTreeSet<NodeId> = BTreeSet::new();
         for (partition, known) in &mut positions.partitions {
             let Some(position) = known.position().filter(|_| !known.paused) else { continue };
+            let leads = leaders.leader(partition);
+            if leads.is_some() && known.led.is_some() && leads != known.led {
+                // As for producers: a new leader need not wait (KIP-951).
+                known.retry.reset();
+            }
             let ready = known.retry.pass(now);
-            let Some((leader, leader_epoch)) = leaders.leader(partition) else {
+            let Some((leader, leader_epoch)) = leads else {
                 if ready {
                     known.retry.fail(now, &self.config.backoff, &mut self.jitter);
                     leaderless = true;
@@ -218,6 +223,7 @@ impl Fetcher {
             } else if ready {
                 let (turn, epoch, Position { offset, .. }) = (known.turn, known.epoch, position);
                 candidates.push(Candidate { turn, partition, epoch, offset, leader_epoch });
+                known.led = leads;
             }
         }
         if leaderless {

@@ -134,6 +134,9 @@ pub(super) struct Partition {
     /// When it last brought something, in the fetcher's own count: who did longest ago is asked first.
     pub(super) turn: u64,
     pub(super) retry: Retry,
+    /// Who led the partition, and in which epoch, when it was last ready to be asked for. What it waits for is that
+    /// leader's trouble.
+    pub(super) led: Option<(NodeId, Option<LeaderEpoch>)>,
     /// A replica that is nearer than the leader, and until when to believe it.
     pub(super) replica: Option<(NodeId, Instant)>,
     pub(super) high_watermark: Option<Offset>,
@@ -344,6 +347,7 @@ impl Partition {
             undelivered: 0,
             turn: 0,
             retry: Retry::default(),
+            led: None,
             replica: None,
             high_watermark: None,
             last_stable_offset: None,

@@ -15,7 +15,8 @@ use ottla_protocol::types::{NodeId, NodeIds, Str, TopicName, Uuid};
 use crate::coverage;
 use crate::request::RequestError;
 
-/// What one Metadata response said, together with what earlier ones said of topics that it leaves out.
+/// What one Metadata response said, together with what earlier ones said of topics that it leaves out, and newer leaders
+/// that brokers named since.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClusterSnapshot {
@@ -25,7 +26,8 @@ pub struct ClusterSnapshot {
     pub controller: Option<NodeId>,
     /// The brokers that are up.
     pub brokers: BTreeMap<NodeId, Broker>,
-    topics: BTreeMap<TopicName, Arc<Topic>>,
+    pub(super) topics: BTreeMap<TopicName, Arc<Topic>>,
+    answers: u64,
 }
 
 /// Where a broker listens.
@@ -81,6 +83,12 @@ impl ClusterSnapshot {
         self.topics.values()
     }
 
+    /// How many Metadata responses have come. Pictures with the same number differ only in leaders that brokers named
+    /// elsewhere ([`LeaderHints`](super::LeaderHints)).
+    pub fn answers(&self) -> u64 {
+        self.answers
+    }
+
     /// The leader of a partition and its epoch, if it has one.
     pub fn leader(&self, topic: &str, partition: i32) -> Option<(NodeId, i32)> {
         let partition = self.topic(topic)?.partitions.get(usize::try_from(partition).ok()?)?;
@@ -104,6 +112,7 @@ impl ClusterSnapshot {
             controller: Some(response.controller_id).filter(|id| id.0 >= 0),
             brokers: response.brokers.iter().map(|broker| (broker.node_id, broker.into())).collect(),
             topics,
+            answers: self.answers.wrapping_add(1),
         })
     }
 }

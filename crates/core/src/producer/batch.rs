@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use ottla_protocol::records::BatchBuilder;
+use ottla_protocol::types::NodeId;
 
 use super::{ProduceError, RecordRange};
 use crate::state_table::StateTable;
@@ -59,6 +60,10 @@ pub(super) struct Batch<T> {
     pub(super) sequence: Option<i32>,
     /// How often it was sent.
     pub(super) attempts: u32,
+    /// How often it was sent again after it had reached a broker, or may have.
+    pub(super) retries: u32,
+    /// Who led its partition when it was last sent, and in which epoch.
+    pub(super) sent_to: Option<(NodeId, i32)>,
     /// Why the last attempt failed.
     pub(super) last_error: Option<ProduceError>,
     /// Whether an attempt ended without an answer.
@@ -85,20 +90,22 @@ pub(super) enum Content {
 }
 
 impl<T> Batch<T> {
-    pub(super) fn new(number: u64, created: Instant, tag: T) -> Self {
+    pub(super) fn new(number: u64, created: Instant, tag: T, builder: Box<BatchBuilder>) -> Self {
         Self {
             state: BatchState::Open,
             number,
             part: None,
             created,
             tag,
-            content: Content::Open(Box::default()),
+            content: Content::Open(builder),
             count: 0,
             size: 0,
             raw_size: 0,
             closed: false,
             sequence: None,
             attempts: 0,
+            retries: 0,
+            sent_to: None,
             last_error: None,
             perhaps_written: false,
             not_before: created,

@@ -50,6 +50,8 @@ pub struct ProducerConfig {
     pub compression: Compression,
     /// `compression.*.level`.
     pub compression_level: CompressionLevel,
+    /// `retries`: how often a batch is sent again that has reached a broker, or may have.
+    pub retries: u32,
     /// `delivery.timeout.ms`: from `append` to the last attempt.
     pub delivery_timeout: Duration,
     /// `retry.backoff.ms` and `retry.backoff.max.ms`.

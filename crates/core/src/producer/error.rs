@@ -21,11 +21,12 @@ pub struct ProduceError {
     cause: Option<Cause>,
 }
 
+/// Shared, and so small: every record's handle has the error, and every call that queues one makes room for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Cause {
     Broker(ErrorCode),
-    Request(RequestError),
-    Seal(SealError),
+    Request(Arc<RequestError>),
+    Seal(Arc<SealError>),
 }
 
 /// What happened.
@@ -36,8 +37,12 @@ pub enum ProduceErrorKind {
     Refused(ErrorCode),
     /// `delivery.timeout.ms` passed and the batch is certainly not written.
     TimedOut,
-    /// `delivery.timeout.ms` passed, and an attempt had no answer: the batch may be written.
+    /// The batch was given up, and an attempt had no answer: it may be written.
     PerhapsWritten,
+    /// The queue was purged before the batch was written: it is not.
+    Purged,
+    /// The producer was closed before the batch was written: it is not.
+    Closed,
     /// The request cannot be made: the batch is not written.
     Unsendable,
     /// The batch could not be compressed.
@@ -63,16 +68,16 @@ impl ProduceError {
         } else {
             ProduceErrorKind::Unsendable
         };
-        Self { kind, message: None, cause: Some(Cause::Request(error)) }
+        Self { kind, message: None, cause: Some(Cause::Request(error.into())) }
     }
 
     /// The producer has no id: nothing was sent, whatever became of the request for one.
     pub(super) fn no_identity(error: RequestError) -> Self {
-        Self { kind: ProduceErrorKind::Unsendable, message: None, cause: Some(Cause::Request(error)) }
+        Self { kind: ProduceErrorKind::Unsendable, message: None, cause: Some(Cause::Request(error.into())) }
     }
 
     pub(super) fn seal(error: SealError) -> Self {
-        Self { kind: ProduceErrorKind::Seal, message: None, cause: Some(Cause::Seal(error)) }
+        Self { kind: ProduceErrorKind::Seal, message: None, cause: Some(Cause::Seal(error.into())) }
     }
 
     pub(super) fn invariant() -> Self {
@@ -80,8 +85,16 @@ impl ProduceError {
     }
 
     pub(super) fn timed_out(perhaps_written: bool, last: Option<ProduceError>) -> Self {
-        let kind =
-            if perhaps_written { ProduceErrorKind::PerhapsWritten } else { ProduceErrorKind::TimedOut };
+        Self::given_up(ProduceErrorKind::TimedOut, perhaps_written, last)
+    }
+
+    /// For the reason `kind`, unless the batch may be written all the same.
+    pub(super) fn given_up(
+        kind: ProduceErrorKind,
+        perhaps_written: bool,
+        last: Option<ProduceError>,
+    ) -> Self {
+        let kind = if perhaps_written { ProduceErrorKind::PerhapsWritten } else { kind };
         let message = last.as_ref().and_then(|last| last.message.clone());
         let cause = last.and_then(|last| match last.kind {
             ProduceErrorKind::Refused(code) => Some(Cause::Broker(code)),
@@ -104,6 +117,8 @@ impl ProduceError {
     pub fn is_retriable(&self) -> bool {
         match (self.kind, &self.cause) {
             (ProduceErrorKind::Refused(code), _) => code.is_retriable(),
+            // Somebody wanted it so.
+            (ProduceErrorKind::Purged | ProduceErrorKind::Closed, _) => false,
             (_, Some(Cause::Request(error))) => error.is_retriable(),
             (ProduceErrorKind::TimedOut | ProduceErrorKind::PerhapsWritten, _) => true,
             _ => false,
@@ -133,6 +148,8 @@ impl fmt::Display for ProduceError {
             ProduceErrorKind::PerhapsWritten => {
                 f.write_str("not acknowledged; it may be written all the same")?
             }
+            ProduceErrorKind::Purged => f.write_str("purged from the queue, and not written")?,
+            ProduceErrorKind::Closed => f.write_str("the producer was closed before it was written")?,
             ProduceErrorKind::Unsendable => f.write_str("the batch could not be sent")?,
             ProduceErrorKind::Seal => f.write_str("the batch could not be sealed")?,
             ProduceErrorKind::Invariant => f.write_str("a state machine went wrong; please report it")?,
@@ -150,8 +167,8 @@ impl fmt::Display for ProduceError {
 impl std::error::Error for ProduceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.cause {
-            Some(Cause::Request(error)) => Some(error),
-            Some(Cause::Seal(error)) => Some(error),
+            Some(Cause::Request(error)) => Some(&**error),
+            Some(Cause::Seal(error)) => Some(&**error),
             _ => None,
         }
     }

@@ -11,6 +11,8 @@ pub(super) struct Queue<T> {
     pub(super) topic: TopicName,
     pub(super) partition: i32,
     pub(super) leader: Option<NodeId>,
+    /// The leader's epoch; -1 where it is not known.
+    pub(super) leader_epoch: i32,
     /// Not under way, in the order of sending.
     pub(super) batches: VecDeque<Batch<T>>,
     /// How many batches are under way.
@@ -26,6 +28,8 @@ pub(super) struct Queue<T> {
     pub(super) next_sequence: i32,
     /// The most that a batch may take before compression, in bytes: `batch.size`, or less; see `split.rs`.
     pub(super) batch_limit: usize,
+    /// What the latest batch took before compression, in bytes.
+    pub(super) usual_size: usize,
 }
 
 impl<T> Queue<T> {
@@ -34,6 +38,7 @@ impl<T> Queue<T> {
             topic,
             partition,
             leader: None,
+            leader_epoch: -1,
             batches: VecDeque::new(),
             under_way: 0,
             went_to: None,
@@ -41,11 +46,8 @@ impl<T> Queue<T> {
             is_introduced: false,
             next_sequence: 0,
             batch_limit,
+            usual_size: 0,
         }
-    }
-
-    pub(super) fn newest_size(&self) -> usize {
-        self.batches.back().map_or(0, |batch| batch.size)
     }
 
     /// Puts a batch back among those that were sent before, in their order.
@@ -74,6 +76,27 @@ impl<T> Queue<T> {
         }
         self.batches.append(&mut kept);
         unclear.into()
+    }
+
+    /// Takes over who leads, and sends what failed at another leader, or at this one in an earlier epoch, without waiting
+    /// for its backoff, as Java does (KIP-951): it is for a leader that is in trouble, not for its successor.
+    pub(super) fn lead(&mut self, leader: Option<(NodeId, i32)>) {
+        let now = (leader.map(|(node, _)| node), leader.map_or(-1, |(_, epoch)| epoch));
+        if now == (self.leader, self.leader_epoch) {
+            return;
+        }
+        (self.leader, self.leader_epoch) = now;
+        for at in 0..self.batches.len() {
+            if self.has_moved_since(&self.batches[at]) {
+                self.batches[at].not_before = self.batches[at].created;
+            }
+        }
+    }
+
+    /// Whether the partition has another leader, or the same one in another epoch, than when the batch was last sent.
+    pub(super) fn has_moved_since(&self, batch: &Batch<T>) -> bool {
+        let leads = self.leader.map(|node| (node, self.leader_epoch));
+        leads.is_some() && batch.sent_to.is_some() && leads != batch.sent_to
     }
 
     /// One batch less is under way.

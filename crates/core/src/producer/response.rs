@@ -7,8 +7,10 @@
 //! | MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, and there are several records | no | goes again in parts, see `split.rs` |
 //! | an error that will not pass and names records | no | the others go again, see `record_errors.rs` |
 //! | another error that will not pass | no | refused; its sequence is lost |
-//! | any of these three | yes | given up as perhaps written; its sequence is lost |
-//! | an error that may pass, or no answer | | goes again after a backoff, with its sequence |
+//! | any of these refusals | yes | given up as perhaps written; its sequence is lost |
+//! | an error that may pass, or no answer | | goes again after a backoff, or at once to another leader, with its sequence |
+//! | the same, and it went again as often as `retries` says | no | refused; its sequence is lost |
+//! | the same | yes | given up as perhaps written; its sequence is lost |
 //!
 //! Errors about the producer, where the batch has a sequence (without one they will not pass):
 //!
@@ -46,7 +48,6 @@ use crate::time::{Instant, Now};
 
 /// Where a batch is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Delivered {
     /// The first record's offset; -1 where the broker did not say: with acks=0, and for a duplicate of a batch that
     /// it no longer remembers.
@@ -123,7 +124,9 @@ impl<T: Clone> Producer<T> {
     fn failed(&mut self, now: Instant, index: PartitionIndex, mut batch: Batch<T>, rejected: Rejected) {
         let Rejected { error, log_start_offset, records } = rejected;
         let code = error.code();
-        if code.is_some_and(ErrorCode::refreshes_metadata) || code.is_none() {
+        // What the broker says of its leadership is known where there is a newer leader already.
+        let has_moved = self.queues[index.0].has_moved_since(&batch);
+        if code.is_none_or(|code| code.refreshes_metadata() && !has_moved) {
             self.refresh_metadata();
         }
         if !batch.perhaps_written && batch.count > 1 && code.is_some_and(is_too_large) {
@@ -140,15 +143,21 @@ impl<T: Clone> Producer<T> {
         let may_pass = error.is_retriable() || is_unknown;
         let in_time = batch.created + self.config.delivery_timeout > now;
         let perhaps_written = self.may_have_been_written(&error);
-        if !(in_time && may_pass) {
-            let error = match may_pass {
+        // A broker that was not reached has not refused anything either.
+        let counts = code.is_some() || perhaps_written;
+        let is_left = !counts || batch.retries < self.config.retries;
+        if !(in_time && may_pass && is_left) {
+            let error = match may_pass && is_left {
                 true => ProduceError::timed_out(batch.perhaps_written | perhaps_written, Some(error)),
                 // What is refused now may have been written by an earlier attempt.
-                false if batch.perhaps_written => ProduceError::timed_out(true, Some(error)),
+                false if batch.perhaps_written | perhaps_written => {
+                    ProduceError::timed_out(true, Some(error))
+                }
                 false => error,
             };
             return self.give_up(index, batch, error);
         }
+        batch.retries += u32::from(counts);
         batch.perhaps_written |= perhaps_written;
         if gap && batch.perhaps_written {
             // Written by an attempt without an answer and already forgotten, or not written: nobody can tell.
@@ -159,7 +168,7 @@ impl<T: Clone> Producer<T> {
             self.lose_sequence();
         }
         let delay = self.config.backoff.delay(batch.attempts.saturating_sub(1), &mut self.jitter);
-        batch.not_before = now + delay;
+        batch.not_before = if has_moved { now } else { now + delay };
         batch.go(BatchState::Requeued);
         batch.last_error = Some(error);
         let queue = &mut self.queues[index.0];

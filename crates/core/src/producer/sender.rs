@@ -120,6 +120,7 @@ impl<T: Clone> Producer<T> {
                 self.filled.remove(&index);
             }
             batch.attempts += 1;
+            batch.sent_to = Some((node, queue.leader_epoch));
             batch.go(BatchState::UnderWay);
             batches.push((index, batch));
         }
@@ -150,6 +151,7 @@ impl<T: Clone> Producer<T> {
         let content = match std::mem::replace(&mut batch.content, Content::Away) {
             Content::Open(builder) => {
                 batch.raw_size = batch.size;
+                queue.usual_size = batch.size;
                 UnsealedContent::Open(builder, options)
             }
             Content::Sealed(bytes) => UnsealedContent::Sealed(match restamp {

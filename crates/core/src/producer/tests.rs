@@ -20,8 +20,11 @@ use crate::metadata::{Metadata, MetadataConfig};
 use crate::request::RequestError;
 
 mod broker;
+mod giving_up;
+mod leaders;
 mod random_walk;
 mod record_errors;
+mod retries;
 mod retrying;
 mod sending;
 mod splitting;
@@ -39,6 +42,7 @@ fn config() -> ProducerConfig {
         max_in_flight: 2,
         compression: Compression::None,
         compression_level: CompressionLevel::DEFAULT,
+        retries: u32::MAX,
         delivery_timeout: Duration::from_secs(10),
         backoff: BACKOFF,
     }
@@ -54,12 +58,16 @@ fn snapshot(partitions: i32) -> ClusterSnapshot {
 }
 
 fn snapshot_led_by(partitions: i32, leader: fn(i32) -> NodeId) -> ClusterSnapshot {
+    snapshot_in_epoch(0, partitions, leader)
+}
+
+fn snapshot_in_epoch(leader_epoch: i32, partitions: i32, leader: fn(i32) -> NodeId) -> ClusterSnapshot {
     let mut topic = MetadataResponseTopic::default();
     topic.name = Some("t".into());
     for index in 0..partitions {
         let mut partition = MetadataResponsePartition::default();
         partition.partition_index = index;
-        partition.leader_id = leader(index);
+        (partition.leader_id, partition.leader_epoch) = (leader(index), leader_epoch);
         topic.partitions.push(partition);
     }
     let mut response = MetadataResponse::default();
@@ -137,7 +145,7 @@ impl World {
             *tags
         };
         let appended = self.producer.append(at(ms), self.partitions[partition], record, tag);
-        appended.map(|(tag, index, _)| (*tag, index))
+        appended.map(|(tag, index, _)| (tag, index))
     }
 
     /// Performs everything that is due; gives ids at once, and returns the requests.

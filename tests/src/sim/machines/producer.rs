@@ -74,6 +74,7 @@ impl ProducerActor {
             max_in_flight: settings.max_in_flight,
             compression: settings.compression,
             compression_level: Default::default(),
+            retries: u32::MAX,
             delivery_timeout: settings.delivery_timeout,
             backoff: settings.limits.backoff,
         };

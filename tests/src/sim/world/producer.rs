@@ -41,7 +41,7 @@ pub(super) async fn run(plan: ProducerPlan, builder: ClientBuilder, notebook: No
         let id = RecordId((nth + 1) << RECORD_BITS | number);
         if refused.refused.swap(false, Ordering::Relaxed) {
             // Its identity is refused for good. What it still has must not arrive behind what the next one sends.
-            producer.close().await;
+            _ = producer.close(Duration::MAX).await;
             match build(&plan, &client) {
                 Ok(next) => producer = next,
                 Err(error) => return notebook.trouble(format!("{}: {error}", plan.name)),
@@ -68,7 +68,7 @@ pub(super) async fn run(plan: ProducerPlan, builder: ClientBuilder, notebook: No
     }
     while deliveries.join_next().await.is_some() {}
     note_memory(&plan, &producer, &notebook);
-    producer.close().await;
+    _ = producer.close(Duration::MAX).await;
 }
 
 /// Sends records to each partition of `topic`, now and then, until every group has got one from each. The first may be
@@ -104,7 +104,7 @@ pub(super) async fn say_farewell(
             break;
         }
     }
-    producer.close().await;
+    _ = producer.close(Duration::MAX).await;
 }
 
 /// Tries until it works: bootstrap servers may be away.
@@ -134,7 +134,7 @@ fn build(plan: &ProducerPlan, client: &Client) -> Result<Producer, ottla_client:
 async fn resolve(producer: String, id: RecordId, delivery: Delivery, refused: Refused, notebook: Notebook) {
     match delivery.await {
         Ok(written) => {
-            let place = Place { topic: written.topic.to_string(), partition: written.partition };
+            let place = Place { topic: written.topic().to_string(), partition: written.partition };
             let offset = written.offset.unwrap_or(-1);
             notebook.note(ClientEvent::Acknowledged { producer, id, place, offset });
         }

@@ -1,7 +1,7 @@
 //! Keys of connections, metadata and metrics, and those of the admin client.
 
 use super::super::key::{Key, Kind};
-use super::{ADMIN, CLIENT, INT, MAX_INT, MILLIS, MILLIS_INT};
+use super::{ADMIN, CLIENT, MAX_INT, MILLIS, MILLIS_INT};
 
 const NO_METRICS_YET: &str = "there are no metrics yet";
 const METRIC_WINDOW: &str = "the window of Java's metrics";
@@ -35,14 +35,20 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("receive.buffer.bytes", CLIENT, Kind::Integer(-1, MAX_INT), Some("-1"))
         .alias(&["socket.receive.buffer.bytes"])
         .note("-1 and 0: as the system adjusts it; Java: 65536"),
-    Key::new("socket.keepalive.enable", CLIENT, Kind::Boolean, Some("true")).note("librdkafka's, where it is false"),
+    Key::new("socket.keepalive.enable", CLIENT, Kind::Boolean, Some("true"))
+        .note("librdkafka's, where it is false"),
     Key::new("client.dns.lookup", CLIENT, Kind::Choice(DNS_LOOKUPS), Some("use_all_dns_ips"))
         .only(&["use_all_dns_ips"], "every address of a name is tried"),
     Key::new("client.rack", CLIENT, Kind::Text, Some("")).not_yet("partitions are read from their leaders"),
     Key::new("metadata.max.idle.ms", CLIENT, Kind::Millis(5000, i64::MAX), None)
         .without_effect("topics stay known as long as the client lives"),
-    Key::new("metadata.recovery.strategy", CLIENT, Kind::ChoiceAnyCase(&["REBOOTSTRAP", "NONE"]), Some("REBOOTSTRAP"))
-        .note("whether bootstrap.servers are tried again when no known broker answers"),
+    Key::new(
+        "metadata.recovery.strategy",
+        CLIENT,
+        Kind::ChoiceAnyCase(&["REBOOTSTRAP", "NONE"]),
+        Some("REBOOTSTRAP"),
+    )
+    .note("whether bootstrap.servers are tried again when no known broker answers"),
     Key::new("metadata.recovery.rebootstrap.trigger.ms", CLIENT, MILLIS, Some("300000")),
     Key::new("enable.metrics.push", CLIENT, Kind::Boolean, Some("false"))
         .not_yet("no metrics are pushed to the brokers (KIP-714)"),
@@ -60,11 +66,6 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("security.providers", CLIENT, Kind::Text, None).jvm_only("names Java classes of cryptography"),
     Key::new("bootstrap.controllers", ADMIN, Kind::List, Some(""))
         .only(&[""], "controllers are not connected to yet: give brokers as bootstrap.servers"),
-    Key::new("retries", &[super::Role::Producer, super::Role::Admin], INT, None)
-        .alias(&["message.send.max.retries"])
-        .without_effect(
-            "attempts go on until delivery.timeout.ms or default.api.timeout.ms is over; 0 is refused for producers",
-        ),
 ];
 
 const PROTOCOLS: &[&str] = &["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];

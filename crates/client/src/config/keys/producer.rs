@@ -1,7 +1,7 @@
 //! Keys of the producer.
 
 use super::super::key::{Key, Kind};
-use super::{INT, MAX_INT, MILLIS, MILLIS_INT, PRODUCER};
+use super::{INT, MAX_INT, MILLIS, MILLIS_INT, PRODUCER, Role};
 
 const BYTES: &str = "keys and values are bytes: serialize them before `Record::key` and `Record::value`";
 const NO_TRANSACTIONS: &str = "there are no transactions yet";
@@ -40,6 +40,12 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("delivery.timeout.ms", PRODUCER, MILLIS_INT, Some("120000"))
         .alias(&["message.timeout.ms"])
         .note("where it is not given, at least `linger.ms` + `request.timeout.ms`; librdkafka: 300000"),
+    Key::new("retries", &[Role::Producer, Role::Admin], INT, Some("2147483647"))
+        .alias(&["message.send.max.retries"])
+        .note(
+            "of a batch: 0 turns idempotence off, unless that is asked for; admin operations are tried until \
+             default.api.timeout.ms is over, whatever it says",
+        ),
     Key::new("max.block.ms", PRODUCER, MILLIS, Some("60000")),
     Key::new("partitioner.class", PRODUCER, Kind::Class, Some("")).alias(&["partitioner"]).only(
         JAVA_PARTITIONERS,

@@ -1,5 +1,6 @@
 //! Rules of the fetcher: the test plays brokers, driver and application.
 
+mod leaders;
 mod random_walk;
 
 use ottla_protocol::error_code::ErrorCode;
