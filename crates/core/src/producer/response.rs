@@ -6,6 +6,7 @@
 //! | DUPLICATE_SEQUENCE_NUMBER | | delivered, the offset is not known |
 //! | MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, and there are several records | no | goes again in parts, see `split.rs` |
 //! | an error that will not pass and names records | no | the others go again, see `record_errors.rs` |
+//! | UNKNOWN_SERVER_ERROR, or the answer does not mention the partition | | given up as perhaps written; its sequence is lost |
 //! | another error that will not pass | no | refused; its sequence is lost |
 //! | any of these refusals | yes | given up as perhaps written; its sequence is lost |
 //! | an error that may pass, or no answer | | goes again after a backoff, or at once to another leader, with its sequence |
@@ -181,7 +182,9 @@ impl<T: Clone> Producer<T> {
     fn may_have_been_written(&self, error: &ProduceError) -> bool {
         error.is_perhaps_written()
             || error.code().is_some_and(|code| {
-                code == ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
+                // What a broker says that does not know itself what went wrong, and we of an answer that is incomplete.
+                code == ErrorCode::UNKNOWN_SERVER_ERROR
+                    || code == ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
                     || (self.config.acks == Acks::All && may_follow_an_append(code))
             })
     }
