@@ -7,9 +7,26 @@ use ottla_protocol::compression::Compression;
 use std::process::Command;
 
 /// kcat. It has one set of headers for all records, and sends an empty value as a tombstone.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Kcat;
+pub struct Kcat {
+    partitioner: &'static str,
+}
+
+impl Kcat {
+    /// One with librdkafka's partitioner of that name.
+    #[must_use]
+    pub fn with_partitioner(partitioner: &'static str) -> Self {
+        Self { partitioner }
+    }
+}
+
+/// One that sends keys where Java does. librdkafka's own default is another hash (CRC-32).
+impl Default for Kcat {
+    fn default() -> Self {
+        Self::with_partitioner("murmur2_random")
+    }
+}
 
 impl KafkaClient for Kcat {
     fn name(&self) -> &'static str {
@@ -33,8 +50,12 @@ impl KafkaClient for Kcat {
     fn produce(&self, bootstrap_servers: &str, topic: &str, compression: Compression, records: &[Content]) {
         let mut command = Command::new("kcat");
         command.args(["-P", "-b", bootstrap_servers, "-t", topic, "-z", compression.name()]);
-        // librdkafka's own default is another hash (CRC-32).
-        command.args(["-X", "topic.partitioner=murmur2_random", "-X", "enable.idempotence=true"]);
+        command.args([
+            "-X",
+            &format!("topic.partitioner={}", self.partitioner),
+            "-X",
+            "enable.idempotence=true",
+        ]);
         command.args(["-Z", "-H", "sent-by=kcat", "-K", "\t"]);
         let line =
             |content: &Content| format!("{}\t{}\n", content.key, content.value.as_deref().unwrap_or(""));
