@@ -44,6 +44,7 @@ async fn any_age_of_kafka_produces_consumes_in_a_group_and_lists_topics() {
         for delivery in deliveries {
             delivery.await.expect("delivered");
         }
+        producer.close(Duration::MAX).await.expect("all is resolved");
     }
     let group = unique("ages");
     let member = || {
