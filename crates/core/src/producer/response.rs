@@ -5,8 +5,8 @@
 //! | no error | | delivered |
 //! | DUPLICATE_SEQUENCE_NUMBER | | delivered, the offset is not known |
 //! | MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, and there are several records | | goes again in parts, see `split.rs` |
-//! | an error that will not pass and names records | no | the others go again, see `record_errors.rs` |
 //! | UNKNOWN_SERVER_ERROR, or the answer does not mention the partition | | given up as perhaps written; its sequence is lost |
+//! | an error that will not pass and names records | no | the others go again, see `record_errors.rs` |
 //! | another error that will not pass | no | refused; its sequence is lost |
 //! | either of these two | yes | given up as perhaps written; its sequence is lost |
 //! | an error that may pass, or no answer | | goes again after a backoff, or at once to another leader, with its sequence |
