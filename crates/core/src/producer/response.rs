@@ -5,6 +5,7 @@
 //! | no error | | delivered |
 //! | DUPLICATE_SEQUENCE_NUMBER | | delivered, the offset is not known |
 //! | MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, and there are several records | | goes again in parts, see `split.rs` |
+//! | UNKNOWN_SERVER_ERROR, or the answer does not mention the partition | | given up as perhaps written; its sequence is lost |
 //! | an error that will not pass and names records | no | the others go again, see `record_errors.rs` |
 //! | another error that will not pass | no | refused; its sequence is lost |
 //! | either of these two | yes | given up as perhaps written; its sequence is lost |
@@ -203,7 +204,9 @@ impl<T: Clone> Producer<T> {
     fn may_have_been_written(&self, error: &ProduceError) -> bool {
         error.is_perhaps_written()
             || error.code().is_some_and(|code| {
-                code == ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
+                // What a broker says that does not know itself what went wrong, and we of an answer that is incomplete.
+                code == ErrorCode::UNKNOWN_SERVER_ERROR
+                    || code == ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
                     || (self.config.acks == Acks::All && may_follow_an_append(code))
             })
     }
