@@ -26,7 +26,7 @@ async fn records_come_back_from_a_topic_that_takes_small_batches() {
             let producer = producer.max_in_flight(in_flight);
             let producer = producer.build().expect("a producer");
             produce(&producer, &topic, &sent).await;
-            producer.close().await;
+            producer.close(Duration::MAX).await.expect("all is resolved");
             assert_eq!(producer.buffered_bytes(), 0);
             let received = consume(&assigned(&client, &topic).await, sent.len()).await;
             check(&sent, &received);
