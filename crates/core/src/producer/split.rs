@@ -37,15 +37,10 @@ impl<T: Clone> Producer<T> {
     pub(super) fn split(&mut self, index: PartitionIndex, batch: Batch<T>, error: ProduceError) {
         let limit = batch.raw_size / 2;
         self.lower_limit(index, limit);
-        let follows = self.queues[index.0].follows_a_lost_sequence(&batch);
-        if follows && batch.perhaps_written {
-            return self.give_up(index, batch, ProduceError::timed_out(true, Some(error)));
-        }
         match cut(&batch, limit, |_| true) {
             Ok(mut parts) => {
                 for part in &mut parts {
                     part.last_error = Some(error.clone());
-                    part.sequence = part.sequence.filter(|_| !follows);
                 }
                 self.tally.on_split();
                 self.replace(index, batch, parts);

@@ -164,3 +164,33 @@ fn order_is_kept_around_records_that_are_refused() {
     }
     assert_eq!(broker.logs[&0].values, ["1", "2", "3", "4"].map(|value| value.as_bytes().to_vec()));
 }
+
+/// What was sent before keeps its sequence, what was sent after loses it: else neither could go on.
+#[test]
+fn the_rest_of_a_batch_may_wait_between_others() {
+    for answers in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [2, 0, 1]] {
+        let mut world = World::introduced(ProducerConfig { max_in_flight: 3, ..roomy() });
+        let mut sent = Vec::new();
+        for count in [1, 2, 1] {
+            for _ in 0..count {
+                world.append(0, 0, 10).expect("room");
+            }
+            sent.extend(world.run(0));
+        }
+        for which in answers {
+            match which {
+                0 => world.answer(1, &sent[0], ErrorCode::NOT_ENOUGH_REPLICAS),
+                1 => world.answer_with(1, &sent[1], refusal(ErrorCode::INVALID_RECORD, &[(0, None)])),
+                _ => world.answer(1, &sent[2], ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER),
+            }
+        }
+        let mut order = Vec::new();
+        for ms in (1..3000).step_by(100) {
+            for sent in world.run(ms) {
+                order.push(sent.batches[0]);
+                world.answer(ms, &sent, ErrorCode::NONE);
+            }
+        }
+        assert_eq!(order, [(0, 1, 0, 1), (0, 0, 1, 1), (0, 1, 1, 1)], "{answers:?}");
+    }
+}

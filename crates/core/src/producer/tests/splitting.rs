@@ -218,6 +218,47 @@ fn parts_of_what_was_written_are_not_written_again() {
 }
 
 #[test]
+fn what_may_be_written_goes_again_whole_where_a_smaller_limit_was_learned() {
+    let mut world = World::introduced(roomy(1000));
+    let mut broker = Broker::new(1000);
+    fill(&mut world, 0, 0..4, 100);
+    let sent = world.run(0).remove(0);
+    broker.write(&sent);
+    world.lose(1, &sent);
+    for number in 0..2 {
+        world.append_value(1, 1, &value(number, 100)).expect("room");
+    }
+    let other = world.run(1).remove(0);
+    world.answer(1, &other, ErrorCode::MESSAGE_TOO_LARGE);
+    for ms in (1000..3000).step_by(100) {
+        drain(&mut world, &mut broker, ms);
+    }
+    let of_first: Vec<_> = world.outcomes.iter().filter(|(tag, ..)| *tag == 3).collect();
+    let [(_, records, outcome)] = &of_first[..] else { panic!("one outcome, not {of_first:?}") };
+    assert_eq!((records.count, outcome), (4, &Ok(Delivered::new(0, -1))));
+    assert_eq!(broker.logs[&0].values.len(), 4);
+}
+
+#[test]
+fn parts_behind_a_lost_sequence_lose_theirs() {
+    let mut world = World::introduced(roomy(1000));
+    fill(&mut world, 0, 0..1, 100);
+    let first = world.run(0).remove(0);
+    fill(&mut world, 0, 1..3, 100);
+    let second = world.run(0).remove(0);
+    world.answer(1, &first, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+    world.answer(1, &second, ErrorCode::MESSAGE_TOO_LARGE);
+    let mut order = Vec::new();
+    for ms in [1, 500, 1000] {
+        for sent in world.run(ms) {
+            order.push(sent.batches[0]);
+            world.answer(ms, &sent, ErrorCode::NONE);
+        }
+    }
+    assert_eq!(order, [(0, 0, 1, 1), (0, 1, 1, 1), (0, 2, 1, 1)]);
+}
+
+#[test]
 fn only_the_batch_that_is_too_large_is_split() {
     let mut world = World::led_by(roomy(1000), |_| NodeId(1));
     for partition in 0..2 {
