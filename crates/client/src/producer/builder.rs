@@ -58,7 +58,7 @@ impl ProducerBuilder {
             max_in_flight: 5,
             compression: Compression::None,
             compression_level: CompressionLevel::DEFAULT,
-            retries: u32::MAX,
+            retries: i32::MAX as u32,
             retry_backoff,
             delivery_timeout: Duration::from_secs(120),
             request_timeout,
