@@ -24,7 +24,7 @@ async fn close_after(kafka: &RealKafka, compression: Compression, time: Duration
     if let Err(undelivered) = producer.close(time).await {
         for undelivered in undelivered {
             match undelivered.is_perhaps_written {
-                true => _ = unclear.insert(undelivered.record.value.clone().expect("a value")),
+                true => _ = unclear.insert(undelivered.record.value.expect("a value")),
                 false => not_written.push(undelivered.record),
             }
         }
@@ -51,8 +51,8 @@ async fn close_after(kafka: &RealKafka, compression: Compression, time: Duration
     let values: BTreeSet<_> = received.iter().filter_map(|received| received.content.value.clone()).collect();
     assert_eq!(values.len(), received.len(), "nothing is there twice");
     for number in 0..RECORDS {
-        let value = number.to_string().into_bytes();
-        assert!(values.contains(&value) || unclear.contains(&value[..]), "{number} is missing");
+        let value = number.to_string();
+        assert!(values.contains(&value) || unclear.contains(value.as_bytes()), "{number} is missing");
     }
     client.close().await;
 }
