@@ -21,11 +21,12 @@ pub struct ProduceError {
     cause: Option<Cause>,
 }
 
+/// Shared, and so small: every record's handle has the error, and every call that queues one makes room for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Cause {
     Broker(ErrorCode),
-    Request(RequestError),
-    Seal(SealError),
+    Request(Arc<RequestError>),
+    Seal(Arc<SealError>),
 }
 
 /// What happened.
@@ -67,16 +68,16 @@ impl ProduceError {
         } else {
             ProduceErrorKind::Unsendable
         };
-        Self { kind, message: None, cause: Some(Cause::Request(error)) }
+        Self { kind, message: None, cause: Some(Cause::Request(error.into())) }
     }
 
     /// The producer has no id: nothing was sent, whatever became of the request for one.
     pub(super) fn no_identity(error: RequestError) -> Self {
-        Self { kind: ProduceErrorKind::Unsendable, message: None, cause: Some(Cause::Request(error)) }
+        Self { kind: ProduceErrorKind::Unsendable, message: None, cause: Some(Cause::Request(error.into())) }
     }
 
     pub(super) fn seal(error: SealError) -> Self {
-        Self { kind: ProduceErrorKind::Seal, message: None, cause: Some(Cause::Seal(error)) }
+        Self { kind: ProduceErrorKind::Seal, message: None, cause: Some(Cause::Seal(error.into())) }
     }
 
     pub(super) fn invariant() -> Self {
@@ -166,8 +167,8 @@ impl fmt::Display for ProduceError {
 impl std::error::Error for ProduceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.cause {
-            Some(Cause::Request(error)) => Some(error),
-            Some(Cause::Seal(error)) => Some(error),
+            Some(Cause::Request(error)) => Some(&**error),
+            Some(Cause::Seal(error)) => Some(&**error),
             _ => None,
         }
     }

@@ -48,7 +48,6 @@ use crate::time::{Instant, Now};
 
 /// Where a batch is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Delivered {
     /// The first record's offset; -1 where the broker did not say: with acks=0, and for a duplicate of a batch that
     /// it no longer remembers.
