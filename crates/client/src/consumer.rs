@@ -6,6 +6,7 @@
 
 mod batch;
 mod builder;
+mod deserialize;
 mod driver;
 mod engine;
 mod error;
@@ -28,6 +29,7 @@ use crate::client::{Client, Owner};
 
 pub use batch::{Batch, ConsumerRecord, ConsumerRecords, Message};
 pub use builder::ConsumerBuilder;
+pub use deserialize::RecordDeserializationError;
 pub use error::ConsumerError;
 pub use listener::RebalanceListener;
 

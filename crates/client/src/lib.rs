@@ -40,7 +40,7 @@ pub use client::{Client, ClientBuilder, Destination};
 pub use config_error::ConfigError;
 pub use consumer::{
     Batch, Consumer, ConsumerBuilder, ConsumerError, ConsumerRecord, ConsumerRecords, Message,
-    RebalanceListener,
+    RebalanceListener, RecordDeserializationError,
 };
 pub use error::{BootstrapFailure, ClientError, ClientErrorKind};
 pub use ottla_core::assignors::{Assignor, RangeAssignor, RoundRobinAssignor};
@@ -51,14 +51,17 @@ pub use ottla_core::groups::{GroupError, GroupErrorKind};
 pub use ottla_core::metadata::{Broker, ClusterSnapshot, MetadataRecovery, Partition, Topic};
 pub use ottla_core::producer::{Acks, Partitioner, ProduceError, ProduceErrorKind};
 pub use ottla_core::request::RequestError;
+pub use ottla_core::serdes;
 pub use ottla_protocol::compression::{Compression, CompressionLevel};
+pub use ottla_protocol::records::OwnedHeader;
 #[cfg(feature = "http-connect")]
 pub use ottla_transport::HttpConnectConnector;
 pub use ottla_transport::{Connecting, Connector, Socks5Connector, Stream, TcpConnector};
 #[cfg(feature = "tls")]
 pub use ottla_transport::{TlsConfig, TlsConfigBuilder, TlsConnector, TlsProvider, TlsVersion};
 pub use producer::{
-    Delivery, Producer, ProducerBuilder, RecordMetadata, SendError, TrySendError, Undelivered,
+    Acknowledgement, Deliveries, Delivery, OutgoingRecord, Producer, ProducerBuilder, ProducerInterceptor,
+    RecordMetadata, SendError, SendResults, TrySendError, TypedProducer, TypedRecord, Undelivered,
     UndeliveredRecord, UndeliveredRecords,
 };
-pub use record::{OwnedHeader, OwnedRecord, Record};
+pub use record::{OwnedRecord, Record};

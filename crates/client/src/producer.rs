@@ -2,10 +2,13 @@
 
 mod builder;
 mod closing;
+mod deliveries;
 mod delivery;
 mod driver;
 mod error;
+mod interceptors;
 mod topics;
+mod typed;
 mod undelivered;
 
 use std::fmt;
@@ -22,12 +25,16 @@ use crate::client::Client;
 use crate::record::Record;
 
 pub use builder::ProducerBuilder;
+pub use deliveries::{Deliveries, SendResults};
 pub use delivery::{Delivery, RecordMetadata};
 pub use error::{SendError, TrySendError};
+pub use interceptors::{Acknowledgement, OutgoingRecord, ProducerInterceptor};
+pub use typed::{TypedProducer, TypedRecord};
 pub use undelivered::{Undelivered, UndeliveredRecord, UndeliveredRecords};
 
 use delivery::BatchState;
 use driver::Driver;
+use interceptors::Interceptors;
 use topics::Topics;
 
 /// Sends records; cheap to clone, all clones share one queue. When the last is gone, what is queued is still sent, in
@@ -76,6 +83,7 @@ pub(crate) struct ProducerSettings {
     acks: machine::Acks,
     request_timeout: Duration,
     max_block: Duration,
+    interceptors: Interceptors,
 }
 
 impl Producer {
@@ -131,6 +139,9 @@ impl Producer {
     async fn enqueue_record(&self, record: Record<'_>) -> Result<Delivery, SendError> {
         // A loop of calls that never wait would keep the producer's own task from running on a single thread.
         consume_budget().await;
+        if !self.shared.settings.interceptors.is_empty() {
+            return Box::pin(self.enqueue_intercepted(record)).await;
+        }
         let refused = match self.shared.append(&record) {
             Ok(delivery) => return Ok(delivery),
             Err(refused) => refused,
@@ -144,6 +155,9 @@ impl Producer {
     /// [`TrySendError::UnknownTopic`] and [`TrySendError::BufferFull`] mean that [`enqueue`](Self::enqueue) would have
     /// waited.
     pub fn try_enqueue(&self, record: &Record<'_>) -> Result<Delivery, TrySendError> {
+        if !self.shared.settings.interceptors.is_empty() {
+            return self.try_enqueue_intercepted(record.clone());
+        }
         self.shared.append(record)
     }
 
@@ -225,7 +239,7 @@ impl Shared {
         };
         let tag = || Arc::new(BatchState::new(picked.topic, picked.partition));
         let (batch, index, news) = machine.append(now, picked.index, parts, tag).map_err(refuse)?;
-        let delivery = Delivery::new(Arc::clone(batch), index, timestamp);
+        let delivery = Delivery::new(batch, index, timestamp);
         drop(state);
         if news {
             self.work.notify_one();

@@ -6,7 +6,7 @@ mod owned;
 
 use ottla_protocol::records::Header;
 
-pub use owned::{OwnedHeader, OwnedRecord};
+pub use owned::OwnedRecord;
 
 /// A record on its way to a topic. It borrows its parts; they are copied once, into the batch. To keep a record, or to
 /// make its parts on the way, use [`OwnedRecord`].

@@ -17,6 +17,7 @@
 //! | [`groups`] | membership of a group, and its offsets |
 //! | [`assignors`] | which member of a classic group reads what |
 //! | [`sasl`] | what is said to prove who the client is |
+//! | [`serdes`] | how keys and values become bytes, and back |
 //! | [`events`] | what listeners are told |
 //! | [`request`], [`time`], [`random`], [`backoff`] | what the machines share with their drivers |
 //!
@@ -66,5 +67,6 @@ pub mod reconnect;
 pub mod request;
 mod retry;
 pub mod sasl;
+pub mod serdes;
 mod state_table;
 pub mod time;

@@ -31,6 +31,7 @@
 //! Not here: sealing (compression, CRC), which the driver does outside its lock, and waiting for memory.
 
 mod batch;
+mod buffers;
 mod config;
 mod error;
 mod expiry;
@@ -46,7 +47,8 @@ mod split;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use ottla_protocol::records::{BatchBuilder, Header, SealOptions};
+use ottla_protocol::compression::Compression;
+use ottla_protocol::records::{BatchBuilder, Header, SealOptions, record_size_upper_bound};
 use ottla_protocol::types::{NodeId, TopicName};
 
 use crate::metadata::ClusterSnapshot;
@@ -55,6 +57,7 @@ use crate::request::Token;
 use crate::time::{Instant, Now};
 
 use batch::{Batch, BatchState, Content};
+use buffers::Buffers;
 use identity::Identity;
 use partition::Queue;
 
@@ -208,6 +211,7 @@ pub struct Producer<T> {
     /// Up to this batch everything is sent without linger.
     flush_to: u64,
     memory: usize,
+    buffers: Buffers,
     /// A refresh was asked for and no new picture has come.
     refreshing: bool,
     actions: VecDeque<Action<T>>,
@@ -223,6 +227,7 @@ impl<T: Clone> Producer<T> {
     /// A producer without records.
     pub fn new(config: ProducerConfig, jitter: Jitter) -> Self {
         let identity = Identity::new(config.enable_idempotence);
+        let buffers = Buffers::new(config.buffer_memory);
         Self {
             config,
             jitter,
@@ -237,6 +242,7 @@ impl<T: Clone> Producer<T> {
             outstanding: BTreeSet::new(),
             flush_to: 0,
             memory: 0,
+            buffers,
             refreshing: false,
             actions: VecDeque::new(),
         }
@@ -261,7 +267,7 @@ impl<T: Clone> Producer<T> {
         index
     }
 
-    /// Appends a record to its partition's newest batch, or to a new one, for which `tag` is called. Returns the
+    /// Appends a record to its partition's newest batch, or to a new one, for which `make_tag` is called. Returns the
     /// batch's tag, the record's index in it, and whether the batch is new or became full: then there may be
     /// something to do.
     ///
@@ -272,51 +278,68 @@ impl<T: Clone> Producer<T> {
         now: Now,
         partition: PartitionIndex,
         record: RecordParts<'_, H>,
-        tag: impl FnOnce() -> T,
-    ) -> Result<(&T, u32, bool), Refusal>
+        make_tag: impl FnOnce() -> T,
+    ) -> Result<(T, u32, bool), Refusal>
+    where
+        H: IntoIterator<Item = Header<'h>> + Clone,
+        H::IntoIter: Clone,
+    {
+        let RecordParts { timestamp, key, value, ref headers } = record;
+        let queue = &mut self.queues[partition.0];
+        let Some(Batch { content: Content::Open(builder), closed: false, tag, count, size, .. }) =
+            queue.batches.back_mut()
+        else {
+            return self.append_to_new(now, partition, record, make_tag);
+        };
+        let room = self.config.buffer_memory.saturating_sub(self.memory);
+        let limit = queue.batch_limit.min(builder.size() + room);
+        let Some(index) = builder.append_within(limit, timestamp, key, value, headers.clone()) else {
+            return self.append_to_new(now, partition, record, make_tag);
+        };
+        let before = std::mem::replace(size, builder.size());
+        *count = index + 1;
+        self.memory += *size - before;
+        Ok((tag.clone(), index, *size >= queue.batch_limit))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn append_to_new<'h, H>(
+        &mut self,
+        now: Now,
+        partition: PartitionIndex,
+        record: RecordParts<'_, H>,
+        make_tag: impl FnOnce() -> T,
+    ) -> Result<(T, u32, bool), Refusal>
     where
         H: IntoIterator<Item = Header<'h>> + Clone,
         H::IntoIter: Clone,
     {
         let RecordParts { timestamp, key, value, headers } = record;
-        let queue = &mut self.queues[partition.0];
-        let fits = match queue.batches.back_mut() {
-            Some(Batch { content: Content::Open(builder), closed: false, .. }) => {
-                let size = builder.record_size(timestamp, key, value, headers.clone());
-                builder.size() + size <= queue.batch_limit
-            }
-            _ => false,
-        };
-        let mut news = !fits;
-        let before = if fits { queue.newest_size() } else { 0 };
-        if !fits {
-            let size = ottla_protocol::records::record_size_upper_bound(key, value, headers.clone());
-            if size > self.config.max_request_size {
-                return Err(Refusal::TooLarge { size, limit: self.config.max_request_size });
-            }
-            if self.memory + size > self.config.buffer_memory && self.memory > 0 {
-                return Err(Refusal::BufferFull);
-            }
-            queue.batches.push_back(Batch::new(self.next_batch, now.instant, tag()));
-            self.outstanding.insert((self.next_batch, 0));
-            self.next_batch += 1;
-            self.filled.insert(partition);
-        } else if self.memory > self.config.buffer_memory {
+        let limit = self.config.max_request_size;
+        let size = record_size_upper_bound(key, value, headers.clone());
+        if size > limit {
+            return Err(Refusal::TooLarge { size, limit });
+        }
+        if self.memory + size > self.config.buffer_memory && self.memory > 0 {
             return Err(Refusal::BufferFull);
         }
-        let batch = queue.batches.back_mut().expect("there is one now");
-        let Content::Open(builder) = &mut batch.content else {
-            unreachable!("only open batches take records")
-        };
+        let queue = &mut self.queues[partition.0];
+        let mut builder = self.buffers.take(queue.usual_size.max(size), self.memory);
         let index = builder
             .append(timestamp, key, value, headers)
-            .map_err(|_| Refusal::TooLarge { size: usize::MAX, limit: self.config.max_request_size })?;
+            .map_err(|_| Refusal::TooLarge { size: usize::MAX, limit })?;
         let size = builder.size();
+        let mut batch = Batch::new(self.next_batch, now.instant, make_tag(), builder);
         batch.count = index + 1;
         batch.size = size;
-        self.memory += size - before;
-        news |= size >= queue.batch_limit;
-        Ok((&batch.tag, index, news))
+        self.memory += batch.size;
+        let tag = batch.tag.clone();
+        queue.batches.push_back(batch);
+        self.outstanding.insert((self.next_batch, 0));
+        self.next_batch += 1;
+        self.filled.insert(partition);
+        Ok((tag, index, true))
     }
 
     /// Everything appended so far is to be sent without linger. Returns a mark for [`is_flushed`](Self::is_flushed).
@@ -334,6 +357,11 @@ impl<T: Clone> Producer<T> {
     /// Whether all that was appended before the mark is resolved.
     pub fn is_flushed(&self, mark: u64) -> bool {
         self.outstanding.first().is_none_or(|first| first.0 >= mark)
+    }
+
+    /// Takes back what was sealed into other bytes, for batches to come.
+    pub fn give_back(&mut self, builder: Box<BatchBuilder>) {
+        self.buffers.give_back(builder, self.memory);
     }
 
     /// Memory of batches that are not resolved, in bytes.
@@ -387,6 +415,14 @@ impl<T: Clone> Producer<T> {
         }
         self.outstanding.remove(&batch.place());
         self.memory = self.memory.saturating_sub(batch.size);
+        match std::mem::replace(&mut batch.content, Content::Away) {
+            Content::Open(builder) => self.buffers.give_back(builder, self.memory),
+            // What is compressed has left its records' buffer to the driver.
+            Content::Sealed(bytes) if self.config.compression == Compression::None => {
+                self.buffers.give_back_bytes(bytes, self.memory);
+            }
+            Content::Sealed(_) | Content::Away => {}
+        }
         let records = batch.records();
         self.actions.push_back(Action::Complete { tag: batch.tag, records, outcome });
         self.actions.push_back(Action::MemoryFreed);

@@ -55,9 +55,11 @@ impl Deliveries {
 
     /// Counts what is known, up to the first that is not.
     fn look(&mut self) {
-        while let Some(result) = self.waiting.front().and_then(Delivery::try_result) {
-            self.waiting.pop_front();
-            self.count(result.err());
+        while let Some(oldest) = self.waiting.pop_front() {
+            match oldest.try_into_result() {
+                Ok(result) => self.count(result.err()),
+                Err(oldest) => return self.waiting.push_front(oldest),
+            }
         }
     }
 

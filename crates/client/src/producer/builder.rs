@@ -8,6 +8,7 @@ use ottla_core::producer::{self as machine, Acks, Partitioner, ProducerConfig, S
 use ottla_protocol::compression::{Compression, CompressionLevel};
 use ottla_protocol::types::TopicName;
 
+use super::interceptors::{Interceptors, ProducerInterceptor};
 use super::topics::{MakePartitioner, Topics};
 use super::{Producer, ProducerSettings};
 use crate::client::Client;
@@ -32,6 +33,7 @@ pub struct ProducerBuilder {
     request_timeout: Duration,
     max_block: Duration,
     partitioner: Option<MakePartitioner>,
+    interceptors: Vec<Box<dyn ProducerInterceptor>>,
 }
 
 impl ProducerBuilder {
@@ -55,6 +57,7 @@ impl ProducerBuilder {
             request_timeout,
             max_block: Duration::from_secs(60),
             partitioner: None,
+            interceptors: Vec::new(),
         }
     }
 
@@ -177,6 +180,14 @@ impl ProducerBuilder {
         self
     }
 
+    /// `interceptor.classes` (KIP-42): sees every record before it is queued and after it is resolved. Several are
+    /// called in the order in which they were set. Default: none.
+    #[must_use]
+    pub fn interceptor(mut self, interceptor: impl ProducerInterceptor + 'static) -> Self {
+        self.interceptors.push(Box::new(interceptor));
+        self
+    }
+
     /// Starts the producer. It connects when the first record comes.
     ///
     /// # Errors
@@ -209,6 +220,7 @@ impl ProducerBuilder {
             acks: self.acks,
             request_timeout: self.request_timeout,
             max_block: self.max_block,
+            interceptors: Interceptors::new(self.interceptors),
         };
         Ok(Producer::start(self.client, machine, topics, settings))
     }

@@ -108,9 +108,14 @@ impl Driver {
         request.acks = self.shared.settings.acks.code();
         request.timeout_ms = millis(self.shared.settings.request_timeout);
         let mut sealed = Vec::with_capacity(batches.len());
+        let mut builders = Vec::with_capacity(batches.len());
         for batch in batches {
             let bytes = match batch.content {
-                UnsealedContent::Open(mut builder, options) => builder.seal(&options, &mut self.compressor),
+                UnsealedContent::Open(mut builder, options) => {
+                    let bytes = builder.seal(&options, &mut self.compressor);
+                    builders.push(builder);
+                    bytes
+                }
                 UnsealedContent::Sealed(bytes) => Ok(bytes),
             };
             if let Ok(bytes) = &bytes {
@@ -121,6 +126,7 @@ impl Driver {
         let is_closed = {
             let mut state = self.shared.lock();
             state.machine.on_sealed(token, sealed);
+            builders.into_iter().for_each(|builder| state.machine.give_back(builder));
             state.closed
         };
         if is_closed {

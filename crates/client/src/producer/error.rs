@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ottla_core::producer::ProduceError;
+use ottla_core::serdes::{Part, SerializeError};
 use ottla_protocol::types::TopicName;
 
 use crate::error::ClientError;
@@ -35,6 +36,13 @@ pub enum SendError {
         /// Why.
         error: ProduceError,
     },
+    /// The key or the value could not be serialized.
+    Serialize {
+        /// Which of the two.
+        part: Part,
+        /// Why.
+        source: SerializeError,
+    },
     /// The producer was closed.
     Closed,
 }
@@ -51,6 +59,7 @@ impl SendError {
             Self::BufferFull { .. } => true,
             Self::Client(error) => error.is_retriable(),
             Self::NotDelivered { error, .. } => error.is_retriable(),
+            Self::Serialize { source, .. } => source.is_retriable(),
             Self::TooLarge { .. } | Self::Closed => false,
         }
     }
@@ -67,6 +76,9 @@ impl fmt::Display for SendError {
             }
             Self::Client(error) => error.fmt(f),
             Self::NotDelivered { topic, partition, error } => write!(f, "{topic}-{partition}: {error}"),
+            Self::Serialize { part, source } => {
+                write!(f, "the {} cannot be serialized: {source}", part.name())
+            }
             Self::Closed => f.write_str("the producer is closed"),
         }
     }
@@ -84,6 +96,7 @@ impl std::error::Error for SendError {
         match self {
             Self::Client(error) => error.source(),
             Self::NotDelivered { error, .. } => error.source(),
+            Self::Serialize { source, .. } => source.source(),
             _ => None,
         }
     }

@@ -5,10 +5,10 @@ use std::fmt;
 use bytes::Bytes;
 use ottla_core::producer::{HandedBack, HandedBackContent, ProduceError};
 use ottla_protocol::compression::Compressor;
-use ottla_protocol::records::{self, BatchRecords, Cursor, SealOptions};
+use ottla_protocol::records::{self, BatchRecords, Cursor, OwnedHeader, SealOptions};
 use ottla_protocol::types::TopicName;
 
-use crate::record::{OwnedHeader, OwnedRecord};
+use crate::record::OwnedRecord;
 
 /// What [`Producer::close`](super::Producer::close) gave up, and hands back: nothing of it will be sent any more.
 ///

@@ -1,9 +1,7 @@
 //! A record that owns its parts: to be kept, moved to another task, sent again.
 
-use std::str::Utf8Error;
-
 use bytes::Bytes;
-use ottla_protocol::records::Header;
+use ottla_protocol::records::OwnedHeader;
 use ottla_protocol::types::TopicName;
 
 use super::Record;
@@ -40,13 +38,6 @@ pub struct OwnedRecord {
     pub value: Option<Bytes>,
     /// The headers in their order; keys may come several times.
     pub headers: Vec<OwnedHeader>,
-}
-
-/// A header that owns its parts (KIP-82).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnedHeader {
-    key: Bytes,
-    value: Option<Bytes>,
 }
 
 impl OwnedRecord {
@@ -103,6 +94,23 @@ impl OwnedRecord {
         self
     }
 
+    /// What the record says, as JSON.
+    ///
+    /// # Errors
+    /// If there is no JSON for it, such as a map whose keys are no text.
+    #[cfg(feature = "json")]
+    pub fn json<T: serde_core::Serialize + ?Sized>(
+        self,
+        value: &T,
+    ) -> Result<Self, ottla_core::serdes::SerializeError> {
+        use ottla_core::serdes::{JsonSerde, Part, PartWriter, Serializer};
+
+        let (mut bytes, mut headers) = (Vec::new(), Vec::new());
+        JsonSerde
+            .serialize(value, &mut PartWriter::new(&self.topic, Part::Value, &mut bytes, &mut headers))?;
+        Ok(self.value(bytes))
+    }
+
     /// The record, borrowed. This allocates only where there are headers.
     #[must_use]
     pub fn as_record(&self) -> Record<'_> {
@@ -114,39 +122,6 @@ impl OwnedRecord {
             value: self.value.as_deref(),
             headers: self.headers.iter().map(OwnedHeader::as_header).collect(),
         }
-    }
-}
-
-impl OwnedHeader {
-    /// A header. The key should be UTF-8: nobody checks it, but most clients cannot read another.
-    pub fn new(key: impl Into<Bytes>, value: Option<Bytes>) -> Self {
-        Self { key: key.into(), value }
-    }
-
-    /// The key.
-    ///
-    /// # Errors
-    /// If it is not UTF-8.
-    pub fn key(&self) -> Result<&str, Utf8Error> {
-        std::str::from_utf8(&self.key)
-    }
-
-    /// The key's bytes.
-    #[must_use]
-    pub fn key_bytes(&self) -> &[u8] {
-        &self.key
-    }
-
-    /// The value, or null.
-    #[must_use]
-    pub fn value(&self) -> Option<&[u8]> {
-        self.value.as_deref()
-    }
-
-    /// The header, borrowed.
-    #[must_use]
-    pub fn as_header(&self) -> Header<'_> {
-        Header::with_key_bytes(&self.key, self.value())
     }
 }
 
@@ -166,12 +141,6 @@ impl From<Record<'_>> for OwnedRecord {
 impl<'a> From<&'a OwnedRecord> for Record<'a> {
     fn from(record: &'a OwnedRecord) -> Self {
         record.as_record()
-    }
-}
-
-impl From<Header<'_>> for OwnedHeader {
-    fn from(header: Header<'_>) -> Self {
-        Self::new(Bytes::copy_from_slice(header.key_bytes()), header.value().map(Bytes::copy_from_slice))
     }
 }
 
@@ -203,12 +172,5 @@ mod tests {
         let owned = owned.value(vec![1, 2]).header("h", "1").header_null("h");
         let borrowed = Record::tombstone("t", "k").partition(1).timestamp(2).value(&[1, 2]);
         assert_eq!(owned.as_record(), borrowed.header("h", "1").header_null("h"));
-    }
-
-    #[test]
-    fn a_header_key_that_is_not_text_is_kept() {
-        let header = OwnedHeader::new(vec![0xff], None);
-        assert!(header.key().is_err());
-        assert_eq!(header.as_header().key_bytes(), [0xff]);
     }
 }

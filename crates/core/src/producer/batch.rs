@@ -90,14 +90,14 @@ pub(super) enum Content {
 }
 
 impl<T> Batch<T> {
-    pub(super) fn new(number: u64, created: Instant, tag: T) -> Self {
+    pub(super) fn new(number: u64, created: Instant, tag: T, builder: Box<BatchBuilder>) -> Self {
         Self {
             state: BatchState::Open,
             number,
             part: None,
             created,
             tag,
-            content: Content::Open(Box::default()),
+            content: Content::Open(builder),
             count: 0,
             size: 0,
             raw_size: 0,

@@ -28,6 +28,8 @@ pub(super) struct Queue<T> {
     pub(super) next_sequence: i32,
     /// The most that a batch may take before compression, in bytes: `batch.size`, or less; see `split.rs`.
     pub(super) batch_limit: usize,
+    /// What the latest batch took before compression, in bytes.
+    pub(super) usual_size: usize,
 }
 
 impl<T> Queue<T> {
@@ -44,11 +46,8 @@ impl<T> Queue<T> {
             is_introduced: false,
             next_sequence: 0,
             batch_limit,
+            usual_size: 0,
         }
-    }
-
-    pub(super) fn newest_size(&self) -> usize {
-        self.batches.back().map_or(0, |batch| batch.size)
     }
 
     /// Puts a batch back among those that were sent before, in their order.

@@ -151,6 +151,7 @@ impl<T: Clone> Producer<T> {
         let content = match std::mem::replace(&mut batch.content, Content::Away) {
             Content::Open(builder) => {
                 batch.raw_size = batch.size;
+                queue.usual_size = batch.size;
                 UnsealedContent::Open(builder, options)
             }
             Content::Sealed(bytes) => UnsealedContent::Sealed(match restamp {

@@ -135,7 +135,7 @@ pub(super) fn cut<T: Clone>(
 
 /// An empty part whose first record will be the one with this index in the batch.
 fn part_of<T: Clone>(batch: &Batch<T>, index: u32) -> Batch<T> {
-    let mut part = Batch::new(batch.number, batch.created, batch.tag.clone());
+    let mut part = Batch::new(batch.number, batch.created, batch.tag.clone(), Box::default());
     part.part = Some(Part { first: batch.first() + index, of: batch.records().of });
     part.closed = true;
     part.sequence = batch.sequence.map(|sequence| increment_sequence(sequence, index as i32));

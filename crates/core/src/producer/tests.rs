@@ -145,7 +145,7 @@ impl World {
             *tags
         };
         let appended = self.producer.append(at(ms), self.partitions[partition], record, tag);
-        appended.map(|(tag, index, _)| (*tag, index))
+        appended.map(|(tag, index, _)| (tag, index))
     }
 
     /// Performs everything that is due; gives ids at once, and returns the requests.

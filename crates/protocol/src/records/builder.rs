@@ -92,6 +92,12 @@ impl BatchBuilder {
         self.count = 0;
     }
 
+    /// How many bytes the buffer has room for without growing.
+    #[must_use]
+    pub fn buffer_capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Takes back the buffer of a sealed batch for the next one, if nobody else holds it and this builder
     /// has no buffer in use; says whether it did.
     pub fn recycle(&mut self, sealed: Bytes) -> bool {
@@ -210,13 +216,52 @@ impl BatchBuilder {
         if offset_delta < self.next_offset_delta || offset_delta > i32::MAX as u32 {
             return Err(AppendError::OffsetDelta { offset_delta });
         }
-        let headers = headers.into_iter();
+        match self.put(LARGEST_SIZE, offset_delta, timestamp, key, value, headers.into_iter()) {
+            Ok(()) => Ok(offset_delta),
+            Err(size) => Err(AppendError::BatchTooLarge { size }),
+        }
+    }
+
+    /// As [`Self::append`], unless the batch would be larger than `limit` bytes, header included: then it stays as it
+    /// was, and there is no offset delta.
+    #[inline]
+    pub fn append_within<'h, H>(
+        &mut self,
+        limit: usize,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: H,
+    ) -> Option<u32>
+    where
+        H: IntoIterator<Item = Header<'h>>,
+        H::IntoIter: Clone,
+    {
+        let offset_delta = self.next_offset_delta;
+        if offset_delta > i32::MAX as u32 {
+            return None;
+        }
+        let limit = limit.min(LARGEST_SIZE);
+        self.put(limit, offset_delta, timestamp, key, value, headers.into_iter()).ok().map(|()| offset_delta)
+    }
+
+    /// Writes a record, or says how large the batch would be if that is more than `limit`.
+    #[inline(always)]
+    fn put<'h>(
+        &mut self,
+        limit: usize,
+        offset_delta: u32,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: impl Iterator<Item = Header<'h>> + Clone,
+    ) -> Result<(), usize> {
         let (headers_size, header_count) = measure(headers.clone());
         let prefix = self.prefix(offset_delta, timestamp, key, value, headers_size);
         let record_size = prefix.record_size();
         let size = self.size().saturating_add(record_size);
-        if size > LARGEST_SIZE {
-            return Err(AppendError::BatchTooLarge { size });
+        if size > limit {
+            return Err(size);
         }
         if self.buffer.is_empty() {
             self.start();
@@ -239,7 +284,7 @@ impl BatchBuilder {
         self.max_timestamp = self.max_timestamp.max(timestamp);
         self.next_offset_delta = offset_delta + 1;
         self.count += 1;
-        Ok(offset_delta)
+        Ok(())
     }
 
     /// Makes the batch bytes: compressed, with header and CRC. The builder is then empty; it keeps its

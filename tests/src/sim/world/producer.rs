@@ -134,7 +134,7 @@ fn build(plan: &ProducerPlan, client: &Client) -> Result<Producer, ottla_client:
 async fn resolve(producer: String, id: RecordId, delivery: Delivery, refused: Refused, notebook: Notebook) {
     match delivery.await {
         Ok(written) => {
-            let place = Place { topic: written.topic.to_string(), partition: written.partition };
+            let place = Place { topic: written.topic().to_string(), partition: written.partition };
             let offset = written.offset.unwrap_or(-1);
             notebook.note(ClientEvent::Acknowledged { producer, id, place, offset });
         }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
+use super::super::interceptors::{Acknowledgement, ProducerInterceptor};
 use super::*;
 
 /// Counts how often it is woken.
@@ -81,15 +82,76 @@ fn a_range_resolves_its_records_and_wakes_who_waits_for_them() {
     assert_eq!(waiters.iter().map(Waiter::rings).collect::<Vec<_>>(), [0, 0, 0, 0, 1]);
     assert_eq!(
         waiters.iter().map(|waiter| waiter.delivery.try_result().is_some()).collect::<Vec<_>>(),
-        [true, true, false, true, true]
+        [true, true, false, false, true],
+        "the fourth one's was handed out"
     );
     batch.resolve(RecordRange { first: 2, count: 1, of: 5 }, at(30));
     let offsets: Vec<_> = waiters.iter_mut().map(Waiter::offset).collect();
-    assert_eq!(offsets, [Some(10), Some(11), Some(30), Some(70), None], "the last one's is not known");
+    assert_eq!(offsets, [Some(10), Some(11), Some(30), None, None], "nobody knows the last one's");
+}
+
+#[test]
+fn a_handle_that_is_polled_again_keeps_one_waker() {
+    let (batch, mut waiters) = batch(1);
+    let first = Arc::clone(&waiters[0].bell);
+    assert!(waiters[0].poll().is_pending());
+    waiters[0].bell = Arc::default();
+    assert!(waiters[0].poll().is_pending());
+    batch.resolve(RecordRange { first: 0, count: 1, of: 1 }, at(40));
+    assert_eq!((first.0.load(Ordering::Relaxed), waiters[0].rings()), (0, 1), "the latest");
+}
+
+#[test]
+fn a_handle_becomes_its_result_once_that_is_known() {
+    let batch = Arc::new(BatchState::new(&"t".into(), 3));
+    let delivery = Delivery::new(Arc::clone(&batch), 1, 5);
+    let delivery = delivery.try_into_result().expect_err("not known");
+    batch.resolve(RecordRange { first: 0, count: 2, of: 2 }, at(40));
+    let metadata = delivery.try_into_result().expect("known").expect("delivered");
+    assert_eq!(
+        (&**metadata.topic(), metadata.partition, metadata.offset, metadata.timestamp),
+        ("t", 3, Some(41), 5)
+    );
 }
 
 /// What every record pays for.
 #[test]
 fn a_handle_is_a_batch_and_two_numbers() {
     assert_eq!(size_of::<Delivery>(), 24);
+}
+
+#[test]
+fn interceptors_hear_of_each_record_once_whatever_its_range() {
+    #[derive(Default)]
+    struct Noting(Mutex<Vec<(u32, Option<i64>)>>);
+
+    impl ProducerInterceptor for Noting {
+        fn on_acknowledgement(&self, acknowledgement: &Acknowledgement<'_>) {
+            let index = acknowledgement.headers.len() as u32;
+            let offset = acknowledgement.result.ok().and_then(|sent| sent.offset);
+            self.0.lock().expect("nobody panics").push((index, offset));
+        }
+    }
+
+    let noting = Arc::new(Noting::default());
+    let interceptors = Interceptors::new(vec![Box::new(Arc::clone(&noting))]);
+    let batch = Arc::new(BatchState::new(&"t".into(), 0));
+    // As many headers as the index says.
+    let watch = |index: u32| {
+        let headers = vec![OwnedHeader::new("h", None); index as usize];
+        Delivery::new(Arc::clone(&batch), index, 0).watch(interceptors.clone(), headers);
+    };
+    let heard = || std::mem::take(&mut *noting.0.lock().expect("nobody panics"));
+    let range = |first, count| RecordRange { first, count, of: 4 };
+    watch(0);
+    watch(2);
+    watch(3);
+    assert_eq!(heard(), []);
+    batch.resolve(range(2, 2), at(20));
+    assert_eq!(heard(), [(2, Some(20)), (3, Some(21))]);
+    batch.resolve(range(0, 2), at(7));
+    assert_eq!(heard(), [(0, Some(7))]);
+    // One whose batch was resolved before anybody could watch it.
+    watch(1);
+    assert_eq!(heard(), [(1, Some(8))]);
 }

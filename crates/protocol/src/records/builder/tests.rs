@@ -144,3 +144,19 @@ fn the_producer_can_be_set_on_sealed_bytes() {
     assert_eq!((changed.producer_id(), changed.producer_epoch(), changed.base_sequence()), (5, 6, 7));
     assert_eq!(Batch::parse(held).expect("parse").producer_id(), -1);
 }
+
+#[test]
+fn a_record_beyond_the_limit_leaves_the_batch_as_it_was() {
+    let mut builder = BatchBuilder::new();
+    let record = |builder: &mut BatchBuilder, limit| {
+        builder.append_within(limit, TIME, Some(b"key"), Some(b"value"), [Header::new("h", None)])
+    };
+    let size =
+        builder.size() + builder.record_size(TIME, Some(b"key"), Some(b"value"), [Header::new("h", None)]);
+    assert_eq!(record(&mut builder, size - 1), None);
+    assert!(builder.is_empty());
+    assert_eq!(record(&mut builder, size), Some(0));
+    assert_eq!(record(&mut builder, size), None);
+    assert_eq!((builder.count(), builder.size()), (1, size));
+    assert_eq!(record(&mut builder, usize::MAX), Some(1));
+}
