@@ -1,6 +1,6 @@
 //! Brokers as tests see them over a socket of their own, since tests of a client should not prepare themselves with
 //! that client: topics are made and waited for, batches and groups looked at. Not an admin client: a few requests in
-//! fixed versions that every broker since Kafka 2.8 has.
+//! fixed versions that every broker since Kafka 2.8 has; those for topics since 2.1.
 
 use bytes::{Bytes, BytesMut};
 use ottla_protocol::compression::Compression;
@@ -52,7 +52,7 @@ pub fn create_topic(bootstrap_servers: &str, topic: &NewTopic<'_>) {
     let mut request = CreateTopicsRequest::default();
     request.topics.push(creatable);
     let first = bootstrap_servers.split(',').next().expect("an address");
-    let response = Peer::connect(first).ask(&request, 5);
+    let response = Peer::connect(first).ask(&request, 3);
     let result = &response.topics[0];
     assert_eq!(result.error_code, 0, "cannot create {}: {:?}", topic.name, result.error_message);
     wait_for(bootstrap_servers, topic.name, topic.partitions);
@@ -69,29 +69,55 @@ pub fn topic_exists(bootstrap_servers: &str, name: &str) -> bool {
     response.topics[0].error_code == 0
 }
 
+/// A batch as it lies in a log.
+#[derive(Clone, Debug)]
+pub struct StoredBatch {
+    /// By what it is compressed.
+    pub compression: Compression,
+    /// How many records it has.
+    pub records: i32,
+    /// Its bytes, compressed, with its header.
+    pub bytes: usize,
+}
+
 /// The compressions of the first batches of a topic's first partition.
 ///
 /// # Panics
 /// If no broker has them.
 #[must_use]
 pub fn compressions(bootstrap_servers: &str, name: &str) -> BTreeSet<Compression> {
-    let mut partition = FetchPartition::default();
-    partition.partition_max_bytes = 1 << 20;
+    stored_batches(bootstrap_servers, name, 0).iter().map(|batch| batch.compression).collect()
+}
+
+/// The first batches of a partition, 8 MiB of them.
+///
+/// # Panics
+/// If no broker has them.
+#[must_use]
+pub fn stored_batches(bootstrap_servers: &str, name: &str, partition: i32) -> Vec<StoredBatch> {
+    let mut wanted = FetchPartition::default();
+    wanted.partition = partition;
+    wanted.partition_max_bytes = 8 << 20;
     let mut topic = FetchTopic::default();
     topic.topic = name.into();
-    topic.partitions.push(partition);
+    topic.partitions.push(wanted);
     let mut request = FetchRequest::default();
-    request.max_bytes = 1 << 20;
+    request.max_bytes = 8 << 20;
     request.topics.push(topic);
     let answers = bootstrap_servers.split(',').map(|address| {
         let mut response = Peer::connect(address).ask(&request, 12);
         response.responses[0].partitions.remove(0)
     });
     let mut leaders = answers.filter(|answer| answer.error_code == 0);
-    let answer = leaders.next().unwrap_or_else(|| panic!("nobody leads {name}"));
+    let answer = leaders.next().unwrap_or_else(|| panic!("nobody leads {name}-{partition}"));
     let batches = RecordSet::new(answer.records.unwrap_or_default());
-    let compression = |batch: Batch| Compression::from_id(batch.attributes().compression_id());
-    batches.map(|batch| compression(batch.expect("a whole batch")).expect("a known compression")).collect()
+    batches.map(|batch| stored(&batch.expect("a whole batch"))).collect()
+}
+
+fn stored(batch: &Batch) -> StoredBatch {
+    let compression = Compression::from_id(batch.attributes().compression_id()).expect("a known compression");
+    let records = batch.record_count().expect("a batch of today's format");
+    StoredBatch { compression, records, bytes: batch.size_in_bytes() }
 }
 
 /// Waits until a group has exactly so many members and none is on its way, on a cluster of one broker.

@@ -1,5 +1,6 @@
 //! Clients that can be put to the same work: ottla and others, for comparison.
 
+mod console;
 mod java;
 mod kafkajs;
 mod kcat;
@@ -7,6 +8,7 @@ mod member;
 mod ottla;
 mod process;
 
+pub use console::{ConsoleLine, console_consume};
 pub use java::Java;
 pub use kafkajs::KafkaJs;
 pub use kcat::Kcat;
@@ -17,6 +19,9 @@ use crate::workload::{Content, Received};
 use ottla_protocol::compression::Compression;
 use process::Running;
 use std::time::Duration;
+
+/// What stands for a null key where other clients print what they read; for a null value too where they have no other way.
+pub const NULL: &str = "<null>";
 
 /// A client of Kafka.
 pub trait KafkaClient {

@@ -1,6 +1,7 @@
 //! Cross-layer tests, and what several of them need: clusters to test on, records to send, and other clients to
 //! compare with.
 
+pub mod breaking;
 pub mod broker;
 pub mod clients;
 pub mod memory_network;

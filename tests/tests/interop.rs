@@ -21,3 +21,5 @@ mod secured_broker;
 mod secured_cases;
 #[path = "interop/secured_testbroker.rs"]
 mod secured_testbroker;
+#[path = "interop/written_batches.rs"]
+mod written_batches;

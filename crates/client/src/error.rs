@@ -37,6 +37,15 @@ pub enum ClientErrorKind {
         /// How many it has.
         partitions: usize,
     },
+    /// The application's partitioner picked a partition that the topic does not have.
+    PartitionerOutOfRange {
+        /// The topic.
+        topic: TopicName,
+        /// What it picked.
+        partition: u32,
+        /// How many partitions there are.
+        partitions: u32,
+    },
     /// A broker refused, for this reason.
     Refused {
         /// What was asked.
@@ -158,6 +167,12 @@ impl fmt::Display for ClientError {
             }
             ClientErrorKind::UnknownPartition { topic, partition, partitions } => {
                 write!(f, "unknown partition: {topic} has {partitions} of them, so no number {partition}")
+            }
+            ClientErrorKind::PartitionerOutOfRange { topic, partition, partitions } => {
+                write!(
+                    f,
+                    "the partitioner of {topic} picked partition {partition}, and there are {partitions}, from 0 on"
+                )
             }
             ClientErrorKind::Refused { what, code } => write!(f, "{what} was refused: {code}"),
             ClientErrorKind::TimedOut { what } => write!(f, "timed out waiting for {what}"),

@@ -49,7 +49,10 @@ pub use ottla_core::consumer::{Offset, OffsetAndMetadata, OffsetResetPolicy as O
 pub use ottla_core::events;
 pub use ottla_core::groups::{GroupError, GroupErrorKind};
 pub use ottla_core::metadata::{Broker, ClusterSnapshot, MetadataRecovery, Partition, Topic};
-pub use ottla_core::producer::{Acks, Partitioner, ProduceError, ProduceErrorKind};
+pub use ottla_core::producer::{
+    Acks, BuiltInPartitioner, Partitioner, Partitions, ProduceError, ProduceErrorKind, UnknownPartitioner,
+    Unplaced,
+};
 pub use ottla_core::request::RequestError;
 pub use ottla_core::serdes;
 pub use ottla_protocol::compression::{Compression, CompressionLevel};

@@ -2,6 +2,7 @@
 
 mod builder;
 mod closing;
+mod custom_partitioners;
 mod deliveries;
 mod delivery;
 mod driver;
@@ -32,6 +33,7 @@ pub use interceptors::{Acknowledgement, OutgoingRecord, ProducerInterceptor};
 pub use typed::{TypedProducer, TypedRecord};
 pub use undelivered::{Undelivered, UndeliveredRecord, UndeliveredRecords};
 
+use custom_partitioners::CustomPartitioners;
 use delivery::BatchState;
 use driver::Driver;
 use interceptors::Interceptors;
@@ -65,6 +67,8 @@ pub(crate) struct Shared {
     /// Memory was freed, or a flush may be over.
     progress: Notify,
     settings: ProducerSettings,
+    /// Asked before `state` is locked.
+    custom: Option<CustomPartitioners>,
 }
 
 struct State {
@@ -91,11 +95,18 @@ impl Producer {
         client: Client,
         machine: machine::Producer<Arc<BatchState>>,
         topics: Topics,
+        custom: Option<CustomPartitioners>,
         settings: ProducerSettings,
     ) -> Self {
         let state = Mutex::new(State { machine, topics, unix_start_ms: 0, abandoned: false, closed: false });
-        let shared =
-            Arc::new(Shared { client, state, work: Notify::new(), progress: Notify::new(), settings });
+        let shared = Arc::new(Shared {
+            client,
+            state,
+            work: Notify::new(),
+            progress: Notify::new(),
+            settings,
+            custom,
+        });
         shared.read_wall_clock();
         Driver::spawn(Arc::clone(&shared));
         let alive = Arc::new(Alive { shared: Arc::clone(&shared) });
@@ -136,17 +147,17 @@ impl Producer {
         self.enqueue_record(record).await?.await
     }
 
-    async fn enqueue_record(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+    async fn enqueue_record(&self, mut record: Record<'_>) -> Result<Delivery, SendError> {
         // A loop of calls that never wait would keep the producer's own task from running on a single thread.
         consume_budget().await;
         if !self.shared.settings.interceptors.is_empty() {
             return Box::pin(self.enqueue_intercepted(record)).await;
         }
-        let refused = match self.shared.append(&record) {
+        let refused = match self.shared.place_and_append(&mut record) {
             Ok(delivery) => return Ok(delivery),
             Err(refused) => refused,
         };
-        self.enqueue_slowly(&record, refused).await
+        self.enqueue_slowly(record, refused).await
     }
 
     /// Queues a record without waiting.
@@ -158,12 +169,15 @@ impl Producer {
         if !self.shared.settings.interceptors.is_empty() {
             return self.try_enqueue_intercepted(record.clone());
         }
-        self.shared.append(record)
+        match self.shared.custom {
+            Some(_) => self.shared.place_and_append(&mut record.clone()),
+            None => self.shared.append(record),
+        }
     }
 
     async fn enqueue_slowly(
         &self,
-        record: &Record<'_>,
+        mut record: Record<'_>,
         refused: TrySendError,
     ) -> Result<Delivery, SendError> {
         let max_block = self.shared.settings.max_block;
@@ -175,7 +189,7 @@ impl Producer {
                 TrySendError::BufferFull => {
                     let progress = self.shared.progress.notified();
                     // What was freed since the refusal must not be missed.
-                    match self.shared.append(record) {
+                    match self.shared.place_and_append(&mut record) {
                         Err(TrySendError::BufferFull) => {}
                         Ok(delivery) => return Ok(delivery),
                         Err(other) => {
@@ -190,7 +204,7 @@ impl Producer {
                 }
                 TrySendError::Refused(error) => return Err(error),
             }
-            match self.shared.append(record) {
+            match self.shared.place_and_append(&mut record) {
                 Ok(delivery) => return Ok(delivery),
                 Err(again) => refused = again,
             }
@@ -206,6 +220,9 @@ impl Producer {
             known = self.shared.client.shared.metadata.topic(&name, limit) => known?,
         };
         let snapshot = self.shared.client.snapshot();
+        if let Some(custom) = &self.shared.custom {
+            custom.learn(&known);
+        }
         let mut state = self.shared.lock();
         let State { machine, topics, .. } = &mut *state;
         topics.learn(&known, machine, &snapshot);
@@ -219,6 +236,15 @@ impl Producer {
 }
 
 impl Shared {
+    /// Appends a record where the application's partitioner, if there is one, wants it. That one's answer is kept in the
+    /// record, so that another attempt goes there too.
+    fn place_and_append(&self, record: &mut Record<'_>) -> Result<Delivery, TrySendError> {
+        if let Some(custom) = &self.custom {
+            custom.place(record)?;
+        }
+        self.append(record)
+    }
+
     /// Appends a record to its batch. This is the hot path: one lock, no wait, no allocation but for a new batch.
     fn append(&self, record: &Record<'_>) -> Result<Delivery, TrySendError> {
         // One look at a clock: two were measured to be a fifth of all that producing costs.
@@ -229,7 +255,10 @@ impl Shared {
             return Err(TrySendError::Refused(SendError::Closed));
         }
         let State { machine, topics, .. } = &mut *state;
-        let picked = topics.pick(record)?;
+        let picked = topics.pick(instant, record, machine)?;
+        if picked.news {
+            self.work.notify_one();
+        }
         let timestamp = record.timestamp.unwrap_or(now.unix_ms);
         let parts = RecordParts {
             timestamp,
@@ -240,6 +269,7 @@ impl Shared {
         let tag = || Arc::new(BatchState::new(picked.topic, picked.partition));
         let (batch, index, news) = machine.append(now, picked.index, parts, tag).map_err(refuse)?;
         let delivery = Delivery::new(batch, index, timestamp);
+        picked.taken();
         drop(state);
         if news {
             self.work.notify_one();

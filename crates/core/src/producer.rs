@@ -36,6 +36,7 @@ mod config;
 mod error;
 mod expiry;
 mod identity;
+mod load;
 mod partition;
 mod partitioner;
 mod purge;
@@ -59,11 +60,15 @@ use crate::time::{Instant, Now};
 use batch::{Batch, BatchState, Content};
 use buffers::Buffers;
 use identity::Identity;
+use load::Debts;
 use partition::Queue;
 
 pub use config::{Acks, ProducerConfig};
 pub use error::{ProduceError, ProduceErrorKind};
-pub use partitioner::{Partitioner, StickyPartitioner};
+pub use partitioner::{
+    BuiltInPartitioner, Choice, Partitioner, PartitionerConfig, Partitions, TopicPartitioner,
+    UnknownPartitioner, Unplaced,
+};
 pub use purge::{HandedBack, HandedBackContent};
 pub use response::Delivered;
 
@@ -204,6 +209,7 @@ pub struct Producer<T> {
     filled: BTreeSet<PartitionIndex>,
     under_way: BTreeMap<Token, UnderWay<T>>,
     slots: BTreeMap<NodeId, usize>,
+    debts: Debts,
     next_token: u64,
     next_batch: u64,
     /// Batches that are not resolved, by their place.
@@ -237,6 +243,7 @@ impl<T: Clone> Producer<T> {
             filled: BTreeSet::new(),
             under_way: BTreeMap::new(),
             slots: BTreeMap::new(),
+            debts: Debts::default(),
             next_token: 0,
             next_batch: 0,
             outstanding: BTreeSet::new(),

@@ -1,15 +1,12 @@
 //! Apache Kafka's own console clients.
 
 use super::process::Running;
-use super::{GroupClient, KafkaClient, PATIENCE, RunningMember, tab_separated};
+use super::{GroupClient, KafkaClient, NULL, PATIENCE, RunningMember, tab_separated};
 use crate::real_kafka::{required, unique};
 use crate::workload::{Content, Received};
 use ottla_protocol::compression::Compression;
 use std::process::Command;
 use std::time::Duration;
-
-/// What stands for null where it could be taken for text.
-const NULL: &str = "<null>";
 
 /// The console producer and consumer of the pinned release.
 #[derive(Clone, Copy, Debug, Default)]

@@ -2,7 +2,10 @@
 
 use super::KafkaClient;
 use crate::workload::{Content, Received};
-use ottla_client::{Batch, Client, Consumer, ConsumerRecord, OffsetReset, Producer, Record, TopicPartition};
+use ottla_client::{
+    Batch, BuiltInPartitioner, Client, Consumer, ConsumerRecord, OffsetReset, Producer, Record,
+    TopicPartition,
+};
 use ottla_protocol::compression::Compression;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -14,6 +17,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Ottla {
     runtime: Runtime,
+    partitioner: BuiltInPartitioner,
 }
 
 impl Ottla {
@@ -24,7 +28,14 @@ impl Ottla {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "it starts threads")]
     pub fn new() -> Self {
-        Self { runtime: Runtime::new().expect("threads for a runtime") }
+        let runtime = Runtime::new().expect("threads for a runtime");
+        Self { runtime, partitioner: BuiltInPartitioner::default() }
+    }
+
+    /// With another partitioner.
+    #[must_use]
+    pub fn with_partitioner(self, partitioner: BuiltInPartitioner) -> Self {
+        Self { partitioner, ..self }
     }
 }
 
@@ -44,7 +55,8 @@ impl KafkaClient for Ottla {
     fn produce(&self, bootstrap_servers: &str, topic: &str, compression: Compression, records: &[Content]) {
         self.runtime.block_on(async {
             let client = Client::builder(bootstrap_servers).connect().await.expect("the cluster is there");
-            let producer = client.producer().compression(compression).build().expect("a producer");
+            let producer = client.producer().compression(compression).partitioner(self.partitioner);
+            let producer = producer.build().expect("a producer");
             produce(&producer, topic, records).await;
             producer.close(Duration::MAX).await.expect("all is resolved");
             client.close().await;

@@ -3,6 +3,7 @@
 //!
 //! Not here: that file's lines about groups (`assignors`) and `scram`.
 
+use ottla_core::producer::BuiltInPartitioner;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::types::Uuid;
 use ottla_protocol::{murmur2, records, varint};
@@ -39,6 +40,8 @@ fn check_murmur2(line: &Value) -> Result<(), String> {
         let count = count.parse().map_err(|_| format!("no partition count: {count}"))?;
         let ours = u64::from(murmur2::partition(&key, count));
         same(&format!("partition of {count}"), Some(ours), partition.as_u64())?;
+        let by_default = BuiltInPartitioner::default().partition_of_key(Some(&key), count).map(u64::from);
+        same(&format!("partition of {count} by default"), by_default, partition.as_u64())?;
     }
     Ok(())
 }

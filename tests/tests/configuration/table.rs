@@ -75,6 +75,7 @@ fn other_value(key: &Key) -> String {
         "ssl.enabled.protocols" => "TLSv1.3",
         "ssl.truststore.type" | "ssl.keystore.type" => "JKS",
         "acks" => "1",
+        "partitioner.class" => "consistent_random",
         "send.buffer.bytes" | "receive.buffer.bytes" => "65536",
         "bootstrap.servers" => "b:1",
         _ => "",

@@ -10,6 +10,7 @@ mod group;
 mod interceptors;
 mod leader_hints;
 mod lifecycle;
+mod partitions;
 mod produce;
 mod sending;
 mod world;

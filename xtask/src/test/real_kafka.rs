@@ -61,7 +61,10 @@ pub fn run(filters: &[String]) -> Result<Tally> {
     for version in OLD_RELEASES {
         println!("\n== starting Kafka {version}");
         let old = Temporary::of_release("test-old", version)?;
-        let environment = vec![("OTTLA_TEST_KAFKA_OF_AGE", old.bootstrap_servers())];
+        let environment = vec![
+            ("OTTLA_TEST_KAFKA_OF_AGE", old.bootstrap_servers()),
+            ("OTTLA_TEST_KAFKA_OF_AGE_LIBS", old.libs()?.display().to_string()),
+        ];
         tally += section(&format!("Kafka {version}"), "versions", filters, &[], environment).run()?;
     }
 

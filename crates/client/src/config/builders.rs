@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ottla_core::assignors::{Assignor, RangeAssignor, RoundRobinAssignor};
 use ottla_core::metadata::MetadataRecovery;
-use ottla_core::producer::Acks;
+use ottla_core::producer::{Acks, BuiltInPartitioner, UnknownPartitioner};
 use ottla_protocol::compression::{Compression, CompressionLevel};
 use ottla_transport::TcpConnector;
 
@@ -166,7 +166,13 @@ impl Config {
             .retry_backoff(values.duration("retry.backoff.ms"), values.duration("retry.backoff.max.ms"))
             .request_timeout(values.duration("request.timeout.ms"))
             .delivery_timeout(delivery_timeout(values))
-            .max_block(values.duration("max.block.ms"));
+            .max_block(values.duration("max.block.ms"))
+            .partitioner(partitioner(values)?)
+            .partitioner_ignore_keys(values.boolean("partitioner.ignore.keys"))
+            .partitioner_adaptive_partitioning_enable(
+                values.boolean("partitioner.adaptive.partitioning.enable"),
+            )
+            .partitioner_availability_timeout(values.duration("partitioner.availability.timeout.ms"));
         Ok(builder)
     }
 
@@ -245,6 +251,17 @@ fn compression(values: &Values) -> Result<(Compression, CompressionLevel), Confi
         Ok(level) => Ok((compression, level)),
         Err(error) => Err(given.error(error.to_string())),
     }
+}
+
+fn partitioner(values: &Values) -> Result<BuiltInPartitioner, ConfigError> {
+    let key = "partitioner.class";
+    values.text(key).unwrap_or_default().parse().map_err(|unknown: UnknownPartitioner| {
+        let reason = format!("{unknown}; a rule of your own is given to ProducerBuilder::custom_partitioner");
+        match values.given(key) {
+            Some(given) => given.error(reason),
+            None => ConfigError::new(key, reason),
+        }
+    })
 }
 
 /// The key with the level of this type.

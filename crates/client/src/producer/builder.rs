@@ -4,12 +4,15 @@ use std::fmt;
 use std::time::Duration;
 
 use ottla_core::backoff::Backoff;
-use ottla_core::producer::{self as machine, Acks, Partitioner, ProducerConfig, StickyPartitioner};
+use ottla_core::producer::{
+    self as machine, Acks, BuiltInPartitioner, Partitioner, PartitionerConfig, ProducerConfig,
+};
 use ottla_protocol::compression::{Compression, CompressionLevel};
 use ottla_protocol::types::TopicName;
 
+use super::custom_partitioners::{CustomPartitioners, MakePartitioner};
 use super::interceptors::{Interceptors, ProducerInterceptor};
-use super::topics::{MakePartitioner, Topics};
+use super::topics::Topics;
 use super::{Producer, ProducerSettings};
 use crate::client::Client;
 use crate::config_error::ConfigError;
@@ -32,7 +35,11 @@ pub struct ProducerBuilder {
     delivery_timeout: Duration,
     request_timeout: Duration,
     max_block: Duration,
-    partitioner: Option<MakePartitioner>,
+    partitioner: BuiltInPartitioner,
+    partitioner_ignore_keys: bool,
+    partitioner_adaptive: bool,
+    partitioner_availability_timeout: Duration,
+    custom_partitioner: Option<MakePartitioner>,
     interceptors: Vec<Box<dyn ProducerInterceptor>>,
 }
 
@@ -56,7 +63,11 @@ impl ProducerBuilder {
             delivery_timeout: Duration::from_secs(120),
             request_timeout,
             max_block: Duration::from_secs(60),
-            partitioner: None,
+            partitioner: BuiltInPartitioner::default(),
+            partitioner_ignore_keys: false,
+            partitioner_adaptive: true,
+            partitioner_availability_timeout: Duration::ZERO,
+            custom_partitioner: None,
             interceptors: Vec::new(),
         }
     }
@@ -170,13 +181,50 @@ impl ProducerBuilder {
         self
     }
 
-    /// `partitioner.class`: makes a partitioner for each topic. Default: Java's.
+    /// `partitioner` (librdkafka), `partitioner.class` (Java): where records go that do not name their partition.
+    /// Default: Java's, [`BuiltInPartitioner::Murmur2Random`]. librdkafka's default is
+    /// [`BuiltInPartitioner::ConsistentRandom`]: programs that write the same topic should have the same.
     #[must_use]
-    pub fn partitioner<P: Partitioner + 'static>(
+    pub fn partitioner(mut self, partitioner: BuiltInPartitioner) -> Self {
+        self.partitioner = partitioner;
+        self
+    }
+
+    /// `partitioner.ignore.keys`: records with a key are spread like those without. Default: false. Of no effect on
+    /// records for which a [`custom_partitioner`](Self::custom_partitioner) has an answer.
+    #[must_use]
+    pub fn partitioner_ignore_keys(mut self, ignore: bool) -> Self {
+        self.partitioner_ignore_keys = ignore;
+        self
+    }
+
+    /// `partitioner.adaptive.partitioning.enable` (KIP-794): whether records without a key go more often to partitions
+    /// with fewer batches waiting, so to faster brokers. Default: true. Without, they go to all partitions that have a
+    /// leader alike.
+    #[must_use]
+    pub fn partitioner_adaptive_partitioning_enable(mut self, enable: bool) -> Self {
+        self.partitioner_adaptive = enable;
+        self
+    }
+
+    /// `partitioner.availability.timeout.ms` (KIP-794): a broker that owes an answer for longer, and has given none in
+    /// the meantime, gets no more records without a key, until it answers. Default: 0, which turns this off. Of no effect
+    /// without [adaptive partitioning](Self::partitioner_adaptive_partitioning_enable). Java looks at how long batches
+    /// could not be sent, which with several requests in flight is later.
+    #[must_use]
+    pub fn partitioner_availability_timeout(mut self, timeout: Duration) -> Self {
+        self.partitioner_availability_timeout = timeout;
+        self
+    }
+
+    /// A rule of your own: `make` is called once for each topic, when it is first sent to. Default: none. It comes before
+    /// [`partitioner`](Self::partitioner), and leaves to that one what it has no answer for.
+    #[must_use]
+    pub fn custom_partitioner<P: Partitioner + 'static>(
         mut self,
         mut make: impl FnMut(&TopicName) -> P + Send + 'static,
     ) -> Self {
-        self.partitioner = Some(Box::new(move |topic| Box::new(make(topic))));
+        self.custom_partitioner = Some(Box::new(move |topic| Box::new(make(topic))));
         self
     }
 
@@ -212,17 +260,23 @@ impl ProducerBuilder {
             backoff: self.retry_backoff,
         };
         let machine = machine::Producer::new(config, jitter.fork());
-        let batch_size = self.batch_size;
-        let topics = Topics::new(self.partitioner.unwrap_or_else(|| {
-            Box::new(move |_| Box::new(StickyPartitioner::new(jitter.fork(), batch_size)))
-        }));
+        let timeout = self.partitioner_availability_timeout;
+        let partitioner = PartitionerConfig {
+            rule: self.partitioner,
+            ignore_keys: self.partitioner_ignore_keys,
+            adaptive: self.partitioner_adaptive,
+            availability_timeout: Some(timeout).filter(|timeout| !timeout.is_zero()),
+            batch_size: self.batch_size.min(self.max_request_size),
+        };
+        let topics = Topics::new(partitioner, jitter);
+        let custom = self.custom_partitioner.map(CustomPartitioners::new);
         let settings = ProducerSettings {
             acks: self.acks,
             request_timeout: self.request_timeout,
             max_block: self.max_block,
             interceptors: Interceptors::new(self.interceptors),
         };
-        Ok(Producer::start(self.client, machine, topics, settings))
+        Ok(Producer::start(self.client, machine, topics, custom, settings))
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -281,6 +335,10 @@ impl fmt::Debug for ProducerBuilder {
             .field("delivery_timeout", &self.delivery_timeout)
             .field("request_timeout", &self.request_timeout)
             .field("max_block", &self.max_block)
+            .field("partitioner", &self.partitioner)
+            .field("partitioner_ignore_keys", &self.partitioner_ignore_keys)
+            .field("partitioner_adaptive", &self.partitioner_adaptive)
+            .field("partitioner_availability_timeout", &self.partitioner_availability_timeout)
             .finish_non_exhaustive()
     }
 }

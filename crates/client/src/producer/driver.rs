@@ -75,6 +75,9 @@ impl Driver {
 
     fn take_snapshot(&mut self) {
         let snapshot = self.snapshots.see();
+        if let Some(custom) = &self.shared.custom {
+            custom.on_snapshot(&snapshot);
+        }
         let mut state = self.shared.lock();
         let State { machine, topics, .. } = &mut *state;
         machine.on_snapshot(&snapshot);

@@ -158,10 +158,10 @@ impl Producer {
         let mut outgoing = OutgoingRecord::new(record);
         interceptors.on_send(&mut outgoing);
         let result = {
-            let record = outgoing.as_record();
-            match self.shared.append(&record) {
+            let mut record = outgoing.as_record();
+            match self.shared.place_and_append(&mut record) {
                 Ok(delivery) => Ok(delivery),
-                Err(refused) => self.enqueue_slowly(&record, refused).await,
+                Err(refused) => self.enqueue_slowly(record, refused).await,
             }
         };
         interceptors.on_queued(outgoing, result.as_ref());
@@ -173,7 +173,7 @@ impl Producer {
         let interceptors = &self.shared.settings.interceptors;
         let mut outgoing = OutgoingRecord::new(record);
         interceptors.on_send(&mut outgoing);
-        let result = self.shared.append(&outgoing.as_record());
+        let result = self.shared.place_and_append(&mut outgoing.as_record());
         match &result {
             Ok(delivery) => interceptors.on_queued(outgoing, Ok(delivery)),
             Err(refused) => {

@@ -1,71 +1,110 @@
 //! Which partition a record goes to.
+//!
+//! A record's own partition comes first, then the application's [`Partitioner`] if there is one, then one of the rules
+//! of [`BuiltInPartitioner`], which [`TopicPartitioner`] carries out.
+//!
+//! Not here: what the machine knows of queues and brokers (`load.rs`).
 
-use ottla_protocol::murmur2;
+mod built_in;
+mod frequency;
+mod sticky;
+mod topic;
 
-use crate::random::Jitter;
+use ottla_protocol::records::Header;
 
-/// Picks partitions for one topic.
+pub use built_in::{BuiltInPartitioner, UnknownPartitioner};
+pub use topic::{Choice, PartitionerConfig, TopicPartitioner};
+
+/// An application's own rule, for one topic.
+///
+/// Records of one key should go to one partition whether or not it has a leader now, so take a hash over
+/// [`Partitions::count`]; records without a key had better go to one of [`Partitions::available`]. Neither needs much:
+/// [`BuiltInPartitioner::partition_of_key`] has the hashes of Kafka's clients, and `None` leaves a record to the built-in
+/// partitioner, which fills batches.
+///
+/// ```
+/// use ottla_core::producer::{BuiltInPartitioner, Partitioner, Partitions, Unplaced};
+///
+/// /// Orders of our largest customer have the last partition for themselves.
+/// struct Reserved;
+///
+/// impl Partitioner for Reserved {
+///     fn partition(&mut self, record: &Unplaced<'_>, partitions: &Partitions<'_>) -> Option<u32> {
+///         let last = partitions.count() - 1;
+///         match record.key? {
+///             b"largest" => Some(last),
+///             key => BuiltInPartitioner::Murmur2Random.partition_of_key(Some(key), last),
+///         }
+///     }
+/// }
+/// ```
 pub trait Partitioner: Send {
-    /// The partition for a record with `key`, out of `partitions` (at least one). Not asked for records that name
-    /// their partition.
-    fn partition(&mut self, key: Option<&[u8]>, value_len: usize, partitions: u32) -> u32;
+    /// The partition for a record, below [`Partitions::count`]; `None` leaves the record to the built-in partitioner.
+    ///
+    /// Asked once for each record that does not name its partition; again only if the answer was `None` and the record
+    /// had to wait. It runs in the call that sends, before the producer is locked, and for one record at a time: it must
+    /// be quick, and must not send by the same producer. If it panics, so does that call, and the producer goes on; a
+    /// partition that does not exist is an error of that record.
+    fn partition(&mut self, record: &Unplaced<'_>, partitions: &Partitions<'_>) -> Option<u32>;
 }
 
-/// Java's default: murmur2 of the key; records without a key fill one partition before they move to the next, picked
-/// at random (KIP-480, by bytes as in KIP-794).
-#[derive(Clone, Debug)]
-pub struct StickyPartitioner {
-    jitter: Jitter,
-    /// Bytes after which another partition is picked.
-    stick_for: usize,
-    current: Option<u32>,
-    bytes: usize,
+/// A record that has no partition yet.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Unplaced<'a> {
+    /// The key, or null.
+    pub key: Option<&'a [u8]>,
+    /// The value, or null: a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// The headers, in order.
+    pub headers: &'a [Header<'a>],
 }
 
-impl StickyPartitioner {
-    /// Moves on after `stick_for` bytes, which should be the batch size.
-    pub fn new(jitter: Jitter, stick_for: usize) -> Self {
-        Self { jitter, stick_for, current: None, bytes: 0 }
+impl<'a> Unplaced<'a> {
+    /// A record with these parts.
+    pub const fn new(key: Option<&'a [u8]>, value: Option<&'a [u8]>, headers: &'a [Header<'a>]) -> Self {
+        Self { key, value, headers }
+    }
+
+    /// About what it takes in a batch, in bytes: exact enough to tell when a batch is full.
+    #[inline]
+    fn size(&self) -> usize {
+        /// Lengths, deltas and attributes of a small record take 7 to 12 bytes.
+        const OVERHEAD: usize = 12;
+        const HEADER_OVERHEAD: usize = 4;
+        let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+        let header =
+            |header: &Header<'_>| header.key_bytes().len() + length(header.value()) + HEADER_OVERHEAD;
+        let headers: usize = self.headers.iter().map(header).sum();
+        OVERHEAD + length(self.key) + length(self.value) + headers
     }
 }
 
-impl Partitioner for StickyPartitioner {
-    fn partition(&mut self, key: Option<&[u8]>, value_len: usize, partitions: u32) -> u32 {
-        if let Some(key) = key {
-            return murmur2::partition(key, partitions);
-        }
-        let current = match self.current {
-            Some(current) if current < partitions && self.bytes < self.stick_for => current,
-            _ => {
-                self.bytes = 0;
-                let picked = self.jitter.below(partitions as usize) as u32;
-                self.current = Some(picked);
-                picked
-            }
-        };
-        self.bytes += value_len;
-        current
-    }
+/// The partitions of a topic.
+#[derive(Clone, Copy, Debug)]
+pub struct Partitions<'a> {
+    count: u32,
+    available: &'a [u32],
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_go_where_java_sends_them() {
-        let mut partitioner = StickyPartitioner::new(Jitter::seeded(1), 100);
-        for (key, expected) in [("foobar", -790_332_482_i32), ("21", -973_932_308)] {
-            let hash = (expected & 0x7fff_ffff) as u32;
-            assert_eq!(partitioner.partition(Some(key.as_bytes()), 0, 97), hash % 97);
-        }
+impl<'a> Partitions<'a> {
+    /// These many, of which these have a leader, in ascending order.
+    pub const fn new(count: u32, available: &'a [u32]) -> Self {
+        Self { count, available }
     }
 
-    #[test]
-    fn records_without_a_key_stay_until_the_batch_is_full() {
-        let mut partitioner = StickyPartitioner::new(Jitter::seeded(3), 100);
-        let picked: Vec<u32> = (0..40).map(|_| partitioner.partition(None, 10, 50)).collect();
-        assert!(picked.chunks(10).all(|run| run.iter().all(|p| *p == run[0])));
-        assert!(picked.chunks(10).any(|run| run[0] != picked[0]));
+    /// How many there are, at least one: they are numbered from 0.
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Those that have a leader now, as far as the client knows, in ascending order. May be empty.
+    pub const fn available(&self) -> &'a [u32] {
+        self.available
+    }
+
+    /// Whether a partition has a leader now.
+    pub fn is_available(&self, partition: u32) -> bool {
+        self.available.binary_search(&partition).is_ok()
     }
 }

@@ -78,7 +78,8 @@ impl<T: Clone> Producer<T> {
         if request.batches.is_empty() {
             let node = request.node;
             self.under_way.remove(&token);
-            self.free_slot(node);
+            let left = self.free_slot(node);
+            self.debts.not_sent(node, left);
         }
         for (index, batch, error) in failed {
             self.give_up(index, batch, ProduceError::seal(error));
@@ -88,7 +89,10 @@ impl<T: Clone> Producer<T> {
     /// The answer to a request, or that there is none. With acks=0 pass an empty response once it is written.
     pub fn on_produced(&mut self, now: Now, token: Token, result: Result<&ProduceResponse, RequestError>) {
         let Some(request) = self.under_way.remove(&token) else { return };
-        self.free_slot(request.node);
+        let left = self.free_slot(request.node);
+        if result.is_ok() {
+            self.debts.answered(now.instant, request.node, left);
+        }
         for (index, batch) in request.batches {
             let answer = match &result {
                 Ok(_) if self.config.acks == Acks::None => Ok(UNKNOWN_PLACE),
@@ -219,10 +223,11 @@ impl<T: Clone> Producer<T> {
         self.complete(batch, Err(error));
     }
 
-    fn free_slot(&mut self, node: ottla_protocol::types::NodeId) {
-        if let Some(used) = self.slots.get_mut(&node) {
-            *used = used.saturating_sub(1);
-        }
+    /// Says how many are left in use.
+    fn free_slot(&mut self, node: ottla_protocol::types::NodeId) -> usize {
+        let Some(used) = self.slots.get_mut(&node) else { return 0 };
+        *used = used.saturating_sub(1);
+        *used
     }
 }
 

@@ -66,6 +66,7 @@ impl<T: Clone> Producer<T> {
             }
         }
         for (node, (_, picked)) in requests {
+            self.debts.sent(now, node);
             self.send(node, &picked);
         }
         if leaderless {

@@ -1,5 +1,7 @@
 //! The rules of the producer, as arithmetic on time.
 
+mod partitioners;
+
 use std::time::Duration;
 
 use ottla_protocol::compression::{Compression, CompressionLevel, Compressor};

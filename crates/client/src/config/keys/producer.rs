@@ -5,10 +5,6 @@ use super::{INT, MAX_INT, MILLIS, MILLIS_INT, PRODUCER, Role};
 
 const BYTES: &str = "keys and values are bytes: serialize them before `Record::key` and `Record::value`";
 const NO_TRANSACTIONS: &str = "there are no transactions yet";
-/// Java's default, under its names and librdkafka's.
-const JAVA_PARTITIONERS: &[&str] =
-    &["", "null", "murmur2_random", "org.apache.kafka.clients.producer.internals.DefaultPartitioner"];
-
 pub(super) const KEYS: &[Key] = &[
     Key::new("acks", PRODUCER, Kind::Choice(&["all", "-1", "0", "1"]), Some("all"))
         .alias(&["request.required.acks"])
@@ -47,17 +43,15 @@ pub(super) const KEYS: &[Key] = &[
              default.api.timeout.ms is over, whatever it says",
         ),
     Key::new("max.block.ms", PRODUCER, MILLIS, Some("60000")),
-    Key::new("partitioner.class", PRODUCER, Kind::Class, Some("")).alias(&["partitioner"]).only(
-        JAVA_PARTITIONERS,
-        "records go where Java's default partitioner sends them; give another one to \
-         `ProducerBuilder::partitioner` and leave this key out",
+    Key::new("partitioner.class", PRODUCER, Kind::Class, Some("")).alias(&["partitioner"]).note(
+        "empty or `null` is Java's default, `murmur2_random`; also `org.apache.kafka.clients.producer.RoundRobinPartitioner`, \
+         `murmur2`, `consistent`, `consistent_random` (librdkafka's default), `fnv1a`, `fnv1a_random`, `random`; a rule of \
+         your own is given to `ProducerBuilder::custom_partitioner`",
     ),
-    Key::new("partitioner.ignore.keys", PRODUCER, Kind::Boolean, Some("false"))
-        .only(&["false"], "keys decide the partition: leave them out, or give a partitioner of your own"),
-    Key::new("partitioner.adaptive.partitioning.enable", PRODUCER, Kind::Boolean, Some("false"))
-        .not_yet("records without a key go to every partition alike"),
-    Key::new("partitioner.availability.timeout.ms", PRODUCER, MILLIS, None)
-        .not_yet("records without a key go to every partition alike"),
+    Key::new("partitioner.ignore.keys", PRODUCER, Kind::Boolean, Some("false")),
+    Key::new("partitioner.adaptive.partitioning.enable", PRODUCER, Kind::Boolean, Some("true")),
+    Key::new("partitioner.availability.timeout.ms", PRODUCER, MILLIS, Some("0"))
+        .note("0 is off; of no effect without `partitioner.adaptive.partitioning.enable`"),
     Key::new("transactional.id", PRODUCER, Kind::NonEmptyText, None).only(&[], NO_TRANSACTIONS),
     Key::new("transaction.timeout.ms", PRODUCER, MILLIS_INT, None).not_yet(NO_TRANSACTIONS),
     Key::new("transaction.two.phase.commit.enable", PRODUCER, Kind::Boolean, Some("false"))
