@@ -146,7 +146,6 @@ impl ProducerActor {
             let next_tag = self.batches.len();
             match self.machine.append(now, index, parts, || next_tag) {
                 Ok((tag, _, _)) => {
-                    let tag = *tag;
                     if tag == next_tag {
                         self.batches.push(BatchContent::default());
                         self.unresolved += 1;
