@@ -315,7 +315,7 @@ async fn a_partitioner_that_panics_leaves_the_producer_as_it_was() {
     assert_eq!(world.values(0), ["before", "after"]);
     assert_eq!(producer.buffered_bytes(), 0);
     assert_eq!(asked.lock().expect("no panic").len(), 4);
-    soon(producer.close()).await;
+    soon(producer.close(Duration::MAX)).await.expect("all is resolved");
 }
 
 #[tokio::test(start_paused = true)]
