@@ -15,7 +15,7 @@ use ottla_protocol::messages::metadata_request::{MetadataRequest, MetadataReques
 use ottla_protocol::messages::metadata_response::MetadataResponse;
 use ottla_protocol::records::{Batch, RecordSet};
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -140,6 +140,33 @@ pub fn wait_for_members(bootstrap_servers: &str, group: &str, count: usize) {
     }
 }
 
+/// A partition as one broker sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionState {
+    /// The node that leads it; negative for none.
+    pub leader: i32,
+    /// The replicas that are in sync.
+    pub in_sync: Vec<i32>,
+}
+
+/// How the broker at this address sees a topic's partitions; it may be dead.
+///
+/// # Errors
+/// No connection, or no answer within two seconds.
+///
+/// # Panics
+/// If the answer is none.
+pub fn partition_states(address: &str, topic: &str) -> io::Result<Vec<PartitionState>> {
+    let mut peer = Peer::try_connect(address, Duration::from_secs(2))?;
+    let response = peer.try_ask(&topic_request(topic), METADATA_VERSION)?;
+    let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+    let state = partitions.map(|partition| PartitionState {
+        leader: partition.leader_id.0,
+        in_sync: partition.isr_nodes.iter().map(|node| node.0).collect(),
+    });
+    Ok(state.collect())
+}
+
 fn wait_for(bootstrap_servers: &str, name: &str, partitions: i32) {
     let deadline = Instant::now() + LIMIT;
     for address in bootstrap_servers.split(',') {
@@ -156,13 +183,19 @@ fn led(response: &MetadataResponse) -> usize {
     partitions.filter(|partition| partition.error_code == 0 && partition.leader_id.0 >= 0).count()
 }
 
+const METADATA_VERSION: i16 = 7;
+
 fn describe(peer: &mut Peer, name: &str) -> MetadataResponse {
+    peer.ask(&topic_request(name), METADATA_VERSION)
+}
+
+fn topic_request(name: &str) -> MetadataRequest {
     let mut topic = MetadataRequestTopic::default();
     topic.name = Some(name.into());
     let mut request = MetadataRequest::default();
     request.topics = Some(vec![topic]);
     request.allow_auto_topic_creation = false;
-    peer.ask(&request, 7)
+    request
 }
 
 struct Peer {
@@ -172,30 +205,40 @@ struct Peer {
 
 impl Peer {
     fn connect(address: &str) -> Self {
-        let stream = TcpStream::connect(address).unwrap_or_else(|error| panic!("{address}: {error}"));
-        stream.set_read_timeout(Some(LIMIT)).expect("a timeout that is not zero");
-        Self { stream, received: BytesMut::new() }
+        Self::try_connect(address, LIMIT).unwrap_or_else(|error| panic!("{address}: {error}"))
+    }
+
+    fn try_connect(address: &str, limit: Duration) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(limit))?;
+        Ok(Self { stream, received: BytesMut::new() })
     }
 
     fn ask<R: Request>(&mut self, request: &R, version: i16) -> R::Response {
+        self.try_ask(request, version).expect("the broker answers")
+    }
+
+    fn try_ask<R: Request>(&mut self, request: &R, version: i16) -> io::Result<R::Response> {
         let mut frame = FrameBuf::new();
         encode_request(&mut frame, request, version, 1, None).expect("a request of that version");
-        self.stream.write_all(&frame.into_bytes()).expect("the broker reads");
-        let frame = self.read_frame();
+        self.stream.write_all(&frame.into_bytes())?;
+        let frame = self.read_frame()?;
         let api = R::API_KEY.api().expect("a known API");
         let (_, body) =
             decode_response_header(&frame, api.response_header_version(version)).expect("a header");
-        R::Response::decode(&body, version).expect("an answer")
+        Ok(R::Response::decode(&body, version).expect("an answer"))
     }
 
-    fn read_frame(&mut self) -> Bytes {
+    fn read_frame(&mut self) -> io::Result<Bytes> {
         let mut buffer = [0; 4096];
         loop {
             if let Some(frame) = split_frame(&mut self.received, 1 << 24).expect("a frame") {
-                return frame;
+                return Ok(frame);
             }
-            let read = self.stream.read(&mut buffer).expect("the broker answers");
-            assert!(read > 0, "the broker closed the connection");
+            let read = self.stream.read(&mut buffer)?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
             self.received.extend_from_slice(&buffer[..read]);
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod breaking;
 pub mod broker;
+pub mod chaos;
 pub mod clients;
 pub mod memory_network;
 pub mod oracle;

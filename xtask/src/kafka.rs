@@ -9,6 +9,7 @@ mod lock;
 mod log_tail;
 mod metadata_probe;
 mod node;
+mod outage;
 mod ports;
 mod properties;
 mod release;
@@ -57,6 +58,22 @@ pub enum Command {
     Down {
         #[command(flatten)]
         name: Name,
+    },
+    /// Kill one node of a cluster with SIGKILL, as a crash does.
+    Kill {
+        #[command(flatten)]
+        name: Name,
+        /// Which node, from 1.
+        #[arg(long)]
+        node: u16,
+    },
+    /// Start a node that was killed again, on the same ports and logs, and wait until it serves.
+    Start {
+        #[command(flatten)]
+        name: Name,
+        /// Which node, from 1.
+        #[arg(long)]
+        node: u16,
     },
     /// Show what runs; exit code 0 if every node does, 1 if not.
     Status {
@@ -118,6 +135,17 @@ pub fn run(command: Command) -> Result<ExitCode> {
                 Some(_) => println!("cluster {} is down, logs in {}", name.name, folder.path().display()),
                 None => println!("cluster {} was not up", name.name),
             }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Kill { name, node } => {
+            let process = outage::kill(&name.folder()?, node)?;
+            println!("node {node} is killed, pid {}", process.pid);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Start { name, node } => {
+            interrupt::install()?;
+            let node = outage::start(&name.folder()?, node)?;
+            println!("node {} serves again on 127.0.0.1:{}", node.node_id, node.port);
             Ok(ExitCode::SUCCESS)
         }
         Command::Check { name } => {

@@ -35,7 +35,16 @@ pub fn run(command: &mut Command, log: &Path, limit: Duration) -> Result<ExitSta
 /// Starts a command with no input, its output going to `log`, in a process group of its own: it outlives the
 /// terminal and hears no Ctrl-C.
 pub fn spawn(command: &mut Command, log: &Path) -> Result<Child> {
-    let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+    spawn_into(command, File::create(log).with_context(|| format!("cannot write {}", log.display()))?)
+}
+
+/// The same behind what is in `log` already.
+pub fn spawn_again(command: &mut Command, log: &Path) -> Result<Child> {
+    let file = File::options().create(true).append(true).open(log);
+    spawn_into(command, file.with_context(|| format!("cannot write {}", log.display()))?)
+}
+
+fn spawn_into(command: &mut Command, file: File) -> Result<Child> {
     let errors = file.try_clone().context("cannot share a log file")?;
     command.stdin(Stdio::null()).stdout(file).stderr(errors);
     own_group(command);
@@ -85,25 +94,30 @@ impl Identity {
 /// Ends processes: asks with TERM, and with KILL those that are still there after `grace`. Those that do not
 /// run any more, or whose id belongs to someone else by now, are left alone.
 pub fn end(processes: &[Identity], grace: Duration) -> Result<()> {
-    let still = |limit: Duration| {
-        let deadline = Instant::now() + limit;
-        while processes.iter().any(Identity::runs) {
-            if Instant::now() >= deadline {
-                return true;
-            }
-            std::thread::sleep(TICK);
-        }
-        false
-    };
     processes.iter().for_each(|process| process.signal(Signal::TERM));
-    if still(grace) {
-        processes.iter().for_each(|process| process.signal(Signal::KILL));
-        if still(Duration::from_secs(5)) {
-            let pids: Vec<_> = processes.iter().filter(|p| p.runs()).map(|p| p.pid.to_string()).collect();
-            bail!("cannot end process {}", pids.join(", "));
-        }
+    if run_after(processes, grace) { kill(processes) } else { Ok(()) }
+}
+
+/// Ends processes without asking. Those that do not run any more are left alone.
+pub fn kill(processes: &[Identity]) -> Result<()> {
+    processes.iter().for_each(|process| process.signal(Signal::KILL));
+    if run_after(processes, Duration::from_secs(5)) {
+        let pids: Vec<_> = processes.iter().filter(|p| p.runs()).map(|p| p.pid.to_string()).collect();
+        bail!("cannot end process {}", pids.join(", "));
     }
     Ok(())
+}
+
+/// Whether one of them still runs after this time; waits no longer than they run.
+fn run_after(processes: &[Identity], limit: Duration) -> bool {
+    let deadline = Instant::now() + limit;
+    while processes.iter().any(Identity::runs) {
+        if Instant::now() >= deadline {
+            return true;
+        }
+        std::thread::sleep(TICK);
+    }
+    false
 }
 
 /// A program in the foreground together with everything it starts: dropping this ends what is left of them.
@@ -172,6 +186,17 @@ mod tests {
         end(&[other], Duration::from_secs(5)).expect("there is nothing to end");
         assert!(identity.runs());
         end(std::slice::from_ref(&identity), Duration::from_secs(5)).expect("a shell ends on TERM");
+        assert!(!identity.runs());
+        child.wait().expect("it has ended");
+    }
+
+    #[test]
+    fn a_process_that_hears_no_term_can_be_killed() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' TERM; while :; do sleep 1; done", "a-deaf-one"]);
+        let mut child = spawn(&mut command, Path::new("/dev/null")).expect("a shell starts");
+        let identity = Identity { pid: child.id(), argument: "a-deaf-one".into() };
+        kill(std::slice::from_ref(&identity)).expect("everyone hears KILL");
         assert!(!identity.runs());
         child.wait().expect("it has ended");
     }

@@ -1,9 +1,9 @@
 //! `cargo xtask soak`: the long forms of tests that find more the longer they run, in release builds and with their
 //! output shown, closing with `N passed, N failed`. The short forms are among `cargo xtask test`.
 
-use crate::interrupt;
-use crate::test::{Section, Tally};
-use anyhow::Result;
+use crate::test::{Section, Tally, chaos};
+use crate::{interrupt, maven};
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use std::process::ExitCode;
 
@@ -21,6 +21,8 @@ pub struct Arguments {
 /// A part: one row in `PARTS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
+    /// A real Kafka of three nodes that are killed in turn under load.
+    Chaos,
     /// Connections that are cut, and a broker that is killed, all the time.
     Connections,
     /// Random and damaged bytes for everything that reads a peer's bytes.
@@ -29,7 +31,8 @@ enum Part {
     Sim,
 }
 
-/// Every part with its target among the tests package's; each runs for `OTTLA_SOAK_MINUTES`.
+/// Every part but chaos, which needs a cluster, with its target among the tests package's; each runs for
+/// `OTTLA_SOAK_MINUTES`.
 const PARTS: [(Part, &str, &str); 3] = [
     (Part::Connections, "connections that are cut", "cut_connections"),
     (Part::Hostile, "hostile bytes", "hostile"),
@@ -45,8 +48,23 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             tally += section(title, target, arguments.minutes).run()?;
         }
     }
+    if arguments.only.is_empty() || arguments.only.contains(&Part::Chaos) {
+        tally += chaos(arguments)?;
+    }
     println!("\n{tally}");
     Ok(ExitCode::from(u8::from(tally.failed > 0)))
+}
+
+/// Left out where Java is missing, unless it was asked for.
+fn chaos(arguments: &Arguments) -> Result<Tally> {
+    match maven::missing(&maven::TOOLS) {
+        None => chaos::run(&[], Some(arguments.minutes)),
+        Some(missing) if arguments.only.is_empty() => {
+            println!("\n== chaos: skipped: {missing}");
+            Ok(Tally::default())
+        }
+        Some(missing) => bail!("{missing}"),
+    }
 }
 
 fn section(title: &'static str, target: &'static str, minutes: u64) -> Section<'static> {
@@ -60,8 +78,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_has_a_row() {
-        for part in Part::value_variants() {
+    fn every_part_on_the_test_broker_has_a_row() {
+        for part in Part::value_variants().iter().filter(|part| **part != Part::Chaos) {
             assert!(PARTS.iter().any(|(row, _, _)| row == part), "{part:?}");
         }
     }

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test there is, fast ones first, closing with `N passed, N failed`.
 
+pub mod chaos;
 mod kerberos;
 mod peers;
 mod real_kafka;

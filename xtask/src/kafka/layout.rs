@@ -78,6 +78,11 @@ impl NodeFolder {
         self.path.join("format.log")
     }
 
+    /// Held by whoever kills the node or starts it again.
+    pub fn lock(&self) -> PathBuf {
+        self.path.join("lock")
+    }
+
     /// The broker's process id.
     pub fn pid(&self) -> PathBuf {
         self.path.join("pid")

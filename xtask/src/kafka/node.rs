@@ -63,14 +63,14 @@ pub fn prepare(
     Ok(())
 }
 
-/// Starts a prepared node in the background.
+/// Starts a prepared node in the background, for the first time or again: what it prints goes behind what it printed.
 pub fn start(cluster: &Cluster, node: &Node, folder: &ClusterFolder, runtime: &Runtime) -> Result<Child> {
     let secured = security::jvm_arguments(&folder.security(), cluster);
     let folder = folder.node(node.node_id);
     let mut arguments = vec!["-Xmx512m", "-XX:+UseSerialGC"];
     arguments.extend(secured.iter().map(String::as_str));
     let mut broker = runtime.java(&arguments, "kafka.Kafka");
-    let mut child = process::spawn(broker.arg(folder.properties()), &folder.log())?;
+    let mut child = process::spawn_again(broker.arg(folder.properties()), &folder.log())?;
     if let Err(error) = fs::write(folder.pid(), format!("{}\n", child.id())) {
         // Nobody could find it again.
         child.kill().and_then(|()| child.wait()).context("cannot end a broker")?;

@@ -89,6 +89,8 @@ fn failures(text: &mut String, node: &Node) {
     line(text, "broker.session.timeout.ms", 6000);
     line(text, "broker.heartbeat.interval.ms", 1000);
     line(text, "replica.lag.time.max.ms", 10000);
+    // The default, named because what those tests expect hangs on it.
+    line(text, "unclean.leader.election.enable", false);
     line(text, "broker.rack", format!("rack{}", node.node_id));
     line(text, "replica.selector.class", "org.apache.kafka.common.replica.RackAwareReplicaSelector");
 }
@@ -149,6 +151,7 @@ mod tests {
         let text = properties("4.3.0", 3);
         check(&text, &["controller.quorum.voters=1@127.0.0.1:9101,2@127.0.0.1:9102,3@127.0.0.1:9103"]);
         check(&text, &["default.replication.factor=3", "min.insync.replicas=2", "broker.rack=rack1"]);
+        check(&text, &["offsets.topic.replication.factor=3", "unclean.leader.election.enable=false"]);
         check(&text, &["transaction.state.log.replication.factor=3", "transaction.state.log.min.isr=2"]);
     }
 

@@ -54,6 +54,11 @@ impl Temporary {
         self.cluster.bootstrap_servers()
     }
 
+    /// What commands that are about one of its nodes take as `--name`.
+    pub fn name(&self) -> &str {
+        &self.cluster.name
+    }
+
     /// What clients must know of its other listeners, as JSON.
     pub fn security_file(&self) -> PathBuf {
         self.folder.security_state()

@@ -1,11 +1,11 @@
 //! The part of a test run that needs other programs: end-to-end tests on a real Kafka (`tests/tests/kafka.rs`), and
 //! ottla beside other clients (`tests/tests/interop.rs`). Their tests are marked `#[ignore = "needs …: cargo xtask
-//! test"]`. One broker and a cluster of three serve both.
+//! test"]`. One broker and a cluster of three serve both. A cluster of its own has its nodes killed.
 
-use super::kerberos;
 use super::peers::{Peer, Peers};
 use super::section::Section;
 use super::tally::Tally;
+use super::{chaos, kerberos};
 use crate::kafka::Temporary;
 use crate::maven;
 use anyhow::{Result, bail};
@@ -35,6 +35,8 @@ pub fn run(filters: &[String]) -> Result<Tally> {
 
     // In a process of its own, whose open files and tasks are counted.
     tally += section("cut connections", "cut_connections", filters, &["no_request"], kafka.clone()).run()?;
+
+    tally += chaos::run(filters, None)?;
 
     println!("\n== starting Kafka with every listener");
     let (secured, missing) = Temporary::secured("test-secured")?;
