@@ -17,6 +17,7 @@ use ottla_tests::chaos::report::{Conclusion, Report, conclude};
 use ottla_tests::chaos::watch;
 use ottla_tests::real_kafka::{required, unique};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::{block_in_place, spawn_blocking};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,7 +41,7 @@ async fn what_is_acknowledged_is_read_once_and_in_order_though_nodes_are_killed(
     let killing = spawn_blocking(move || killer::run(&mut nodes, &plan, &Times::REAL, &|| began.elapsed()));
     let outages = killing.await.expect("killing does not panic");
     let outcome = load.finish().await;
-    producer.close().await;
+    producer.close(Duration::MAX).await.expect("all is resolved");
 
     let mut readings = Vec::new();
     match (mark_ends(&client, &topic, plan.partitions).await, &outages.inconclusive) {

@@ -123,7 +123,7 @@ async fn interceptors_change_records_one_after_the_other() {
     let producer = client.producer().interceptor(Arc::clone(&numbering)).interceptor(Changing);
     let producer = producer.build().expect("a producer");
     let sent = producer.send(Record::to("t").key("k").value("abc")).await.expect("delivered");
-    assert_eq!((&*sent.topic, sent.partition, sent.timestamp), ("u", 1, 5));
+    assert_eq!((&**sent.topic(), sent.partition, sent.timestamp), ("u", 1, 5));
     let record = &world.records("u", 1)[0];
     assert_eq!((record.key.clone(), text(record.value.as_deref())), (None, String::from("cba")));
     assert_eq!(numbering.seen(), ["0 u Some(1) offset Some(0)"]);

@@ -39,7 +39,9 @@ async fn records_sent_together_have_their_results_in_their_order() {
     let results = soon(producer.send_all(records)).await;
     let places: Vec<_> = results
         .iter()
-        .map(|result| result.as_ref().ok().map(|sent| (sent.topic.to_string(), sent.partition, sent.offset)))
+        .map(|result| {
+            result.as_ref().ok().map(|sent| (sent.topic().to_string(), sent.partition, sent.offset))
+        })
         .collect();
     let place = |topic: &str, partition, offset| Some((String::from(topic), partition, Some(offset)));
     assert_eq!(places, [place("t", 0, 0), place("u", 2, 0), None, None, place("t", 0, 1)]);
