@@ -18,5 +18,7 @@ mod refusals;
 mod rewrite_hosts;
 #[path = "kafka/round_trip.rs"]
 mod round_trip;
+#[path = "kafka/splitting.rs"]
+mod splitting;
 #[path = "kafka/throttling.rs"]
 mod throttling;

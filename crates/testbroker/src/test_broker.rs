@@ -19,6 +19,7 @@ use crate::listener::ListenerId;
 use crate::log::MAX_DECOMPRESSED_BYTES;
 use crate::now::Now;
 use crate::server::{Lifeline, Shared, Way, serve};
+use crate::topic_creation::TopicError;
 
 pub use start::{StartError, TestBrokerBuilder};
 
@@ -115,10 +116,30 @@ impl TestBroker {
             cluster.add_topic(plan);
             Ok(())
         });
-        result.map_err(|error: crate::topic_creation::TopicError| AdminError {
-            code: error.error,
-            message: error.message,
-        })
+        result.map_err(|error: TopicError| AdminError { code: error.error, message: error.message })
+    }
+
+    /// Makes a topic with these configs, by Kafka's names, whose partitions have one replica each.
+    ///
+    /// # Errors
+    /// What a CreateTopics request would be answered with.
+    pub fn create_topic_with(
+        &self,
+        name: &str,
+        partitions: i32,
+        configs: &[(&str, &str)],
+    ) -> Result<(), AdminError> {
+        let result = self.shared.with(|cluster, _| {
+            let mut plan = cluster.plan_topic(&name.into(), partitions, 1)?;
+            for (key, value) in configs {
+                plan.config
+                    .set(key, Some(&(*value).into()))
+                    .map_err(|message| TopicError::new(ErrorCode::INVALID_CONFIG, message))?;
+            }
+            cluster.add_topic(plan);
+            Ok(())
+        });
+        result.map_err(|error: TopicError| AdminError { code: error.error, message: error.message })
     }
 
     /// All records of a partition's leader, committed or not, from its log start offset; `None` if there is no such partition.

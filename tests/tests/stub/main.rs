@@ -13,4 +13,5 @@ mod lifecycle;
 mod partitions;
 mod produce;
 mod sending;
+mod splitting;
 mod world;

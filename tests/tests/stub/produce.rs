@@ -216,21 +216,6 @@ async fn a_batch_that_the_broker_finds_too_large_fails_with_its_code() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "batches that the broker finds too large are not split yet (KIP-126)"]
-async fn small_records_survive_a_broker_that_takes_small_batches() {
-    let world = World::with(1, |broker| broker.cluster(|cluster| cluster.message_max_bytes(1000)));
-    let client = world.client().await;
-    let producer = client.producer().linger(Duration::from_millis(10)).build().expect("a producer");
-    let mut deliveries = Vec::new();
-    for _ in 0..100 {
-        deliveries.push(producer.enqueue(Record::to("t").value(&[0; 100])).await.expect("queued"));
-    }
-    for delivery in deliveries {
-        soon(delivery).await.expect("delivered in a batch that was split");
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn an_unknown_topic_is_an_error_in_bounded_time() {
     let world = World::with(1, |broker| broker.cluster(|cluster| cluster.auto_create_topics_enable(false)));
     let client = world.client().await;

@@ -88,6 +88,8 @@ impl ProducerBuilder {
     }
 
     /// `batch.size` in bytes before compression. Default: 128 KiB; a batch is sent sooner whenever the broker is free.
+    /// Where a topic's `max.message.bytes` allows less, batches that are refused are sent again in parts, and later ones
+    /// stay smaller (KIP-126).
     #[must_use]
     pub fn batch_size(mut self, bytes: usize) -> Self {
         self.batch_size = bytes;

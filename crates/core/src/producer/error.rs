@@ -15,18 +15,23 @@ const MAX_MESSAGE: usize = 512;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProduceError {
     kind: ProduceErrorKind,
-    /// What the broker said beside its code. Shared: each record's handle has the error.
-    message: Option<Arc<str>>,
+    /// Shared, as each record's handle has the error, and apart, as results on the path of every record have room for it.
+    detail: Option<Arc<Detail>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Detail {
+    /// What the broker said beside its code.
+    message: Option<Box<str>>,
     /// The last thing that went wrong before.
     cause: Option<Cause>,
 }
 
-/// Shared, and so small: every record's handle has the error, and every call that queues one makes room for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Cause {
     Broker(ErrorCode),
-    Request(Arc<RequestError>),
-    Seal(Arc<SealError>),
+    Request(RequestError),
+    Seal(SealError),
 }
 
 /// What happened.
@@ -52,14 +57,20 @@ pub enum ProduceErrorKind {
 }
 
 impl ProduceError {
+    fn new(kind: ProduceErrorKind, cause: Option<Cause>) -> Self {
+        let detail = cause.map(|cause| Arc::new(Detail { message: None, cause: Some(cause) }));
+        Self { kind, detail }
+    }
+
     pub(super) fn broker(code: ErrorCode) -> Self {
-        Self { kind: ProduceErrorKind::Refused(code), message: None, cause: None }
+        Self::new(ProduceErrorKind::Refused(code), None)
     }
 
     /// With what the broker said, if it said something.
     pub(super) fn saying(self, message: Option<&str>) -> Self {
-        let message = message.filter(|message| !message.is_empty());
-        Self { message: message.map(|message| cut(message, MAX_MESSAGE).into()), ..self }
+        let Some(message) = message.filter(|message| !message.is_empty()) else { return self };
+        let message = Some(cut(message, MAX_MESSAGE).into());
+        Self { detail: Some(Arc::new(Detail { message, cause: self.cause().cloned() })), ..self }
     }
 
     pub(super) fn request(error: RequestError) -> Self {
@@ -68,20 +79,20 @@ impl ProduceError {
         } else {
             ProduceErrorKind::Unsendable
         };
-        Self { kind, message: None, cause: Some(Cause::Request(error.into())) }
+        Self::new(kind, Some(Cause::Request(error)))
     }
 
     /// The producer has no id: nothing was sent, whatever became of the request for one.
     pub(super) fn no_identity(error: RequestError) -> Self {
-        Self { kind: ProduceErrorKind::Unsendable, message: None, cause: Some(Cause::Request(error.into())) }
+        Self::new(ProduceErrorKind::Unsendable, Some(Cause::Request(error)))
     }
 
     pub(super) fn seal(error: SealError) -> Self {
-        Self { kind: ProduceErrorKind::Seal, message: None, cause: Some(Cause::Seal(error.into())) }
+        Self::new(ProduceErrorKind::Seal, Some(Cause::Seal(error)))
     }
 
     pub(super) fn invariant() -> Self {
-        Self { kind: ProduceErrorKind::Invariant, message: None, cause: None }
+        Self::new(ProduceErrorKind::Invariant, None)
     }
 
     pub(super) fn timed_out(perhaps_written: bool, last: Option<ProduceError>) -> Self {
@@ -95,12 +106,16 @@ impl ProduceError {
         last: Option<ProduceError>,
     ) -> Self {
         let kind = if perhaps_written { ProduceErrorKind::PerhapsWritten } else { kind };
-        let message = last.as_ref().and_then(|last| last.message.clone());
-        let cause = last.and_then(|last| match last.kind {
+        let Some(last) = last else { return Self::new(kind, None) };
+        let cause = match last.kind {
             ProduceErrorKind::Refused(code) => Some(Cause::Broker(code)),
-            _ => last.cause,
-        });
-        Self { kind, message, cause }
+            _ => last.cause().cloned(),
+        };
+        Self::new(kind, cause).saying(last.message())
+    }
+
+    fn cause(&self) -> Option<&Cause> {
+        self.detail.as_ref()?.cause.as_ref()
     }
 
     /// What happened.
@@ -115,7 +130,7 @@ impl ProduceError {
 
     /// Whether the same may succeed later. The producer itself has already tried for `delivery.timeout.ms`.
     pub fn is_retriable(&self) -> bool {
-        match (self.kind, &self.cause) {
+        match (self.kind, self.cause()) {
             (ProduceErrorKind::Refused(code), _) => code.is_retriable(),
             // Somebody wanted it so.
             (ProduceErrorKind::Purged | ProduceErrorKind::Closed, _) => false,
@@ -127,12 +142,12 @@ impl ProduceError {
 
     /// What the broker said beside its code, at most 512 bytes of it.
     pub fn message(&self) -> Option<&str> {
-        self.message.as_deref()
+        self.detail.as_ref()?.message.as_deref()
     }
 
     /// The broker's code, where one said why.
     pub fn code(&self) -> Option<ErrorCode> {
-        match (self.kind, &self.cause) {
+        match (self.kind, self.cause()) {
             (ProduceErrorKind::Refused(code), _) => Some(code),
             (_, Some(Cause::Broker(code))) => Some(*code),
             _ => None,
@@ -154,10 +169,10 @@ impl fmt::Display for ProduceError {
             ProduceErrorKind::Seal => f.write_str("the batch could not be sealed")?,
             ProduceErrorKind::Invariant => f.write_str("a state machine went wrong; please report it")?,
         }
-        if let Some(Cause::Broker(code)) = &self.cause {
+        if let Some(Cause::Broker(code)) = self.cause() {
             write!(f, "; the last answer was {code}")?;
         }
-        match &self.message {
+        match self.message() {
             Some(message) => write!(f, ": {message}"),
             None => Ok(()),
         }
@@ -166,9 +181,9 @@ impl fmt::Display for ProduceError {
 
 impl std::error::Error for ProduceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.cause {
-            Some(Cause::Request(error)) => Some(&**error),
-            Some(Cause::Seal(error)) => Some(&**error),
+        match self.cause() {
+            Some(Cause::Request(error)) => Some(error),
+            Some(Cause::Seal(error)) => Some(error),
             _ => None,
         }
     }

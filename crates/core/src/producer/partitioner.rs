@@ -66,7 +66,7 @@ impl<'a> Unplaced<'a> {
         Self { key, value, headers }
     }
 
-    /// About what it takes in a batch, in bytes: exact enough to tell when a batch is full.
+    /// About what it takes in a batch, in bytes. Where that is too little, a partition may get a second batch at a time.
     #[inline]
     fn size(&self) -> usize {
         /// Lengths, deltas and attributes of a small record take 7 to 12 bytes.

@@ -4,10 +4,10 @@
 //! |---|---|---|
 //! | no error | | delivered |
 //! | DUPLICATE_SEQUENCE_NUMBER | | delivered, the offset is not known |
-//! | MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, and there are several records | no | goes again in parts, see `split.rs` |
+//! | MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, and there are several records | | goes again in parts, see `split.rs` |
 //! | an error that will not pass and names records | no | the others go again, see `record_errors.rs` |
 //! | another error that will not pass | no | refused; its sequence is lost |
-//! | any of these refusals | yes | given up as perhaps written; its sequence is lost |
+//! | either of these two | yes | given up as perhaps written; its sequence is lost |
 //! | an error that may pass, or no answer | | goes again after a backoff, or at once to another leader, with its sequence |
 //! | the same, and it went again as often as `retries` says | no | refused; its sequence is lost |
 //! | the same | yes | given up as perhaps written; its sequence is lost |
@@ -54,6 +54,13 @@ pub struct Delivered {
     pub base_offset: i64,
     /// When the broker appended it, in milliseconds since 1970; -1 where the topic keeps the producer's time.
     pub log_append_time: i64,
+}
+
+impl Delivered {
+    /// With these numbers.
+    pub const fn new(base_offset: i64, log_append_time: i64) -> Self {
+        Self { base_offset, log_append_time }
+    }
 }
 
 impl<T: Clone> Producer<T> {
@@ -133,7 +140,7 @@ impl<T: Clone> Producer<T> {
         if code.is_none_or(|code| code.refreshes_metadata() && !has_moved) {
             self.refresh_metadata();
         }
-        if !batch.perhaps_written && batch.count > 1 && code.is_some_and(is_too_large) {
+        if batch.count > 1 && code.is_some_and(is_too_large) {
             return self.split(index, batch, error);
         }
         if !batch.perhaps_written && !records.is_empty() && !error.is_retriable() {
@@ -278,7 +285,7 @@ fn may_follow_an_append(code: ErrorCode) -> bool {
     )
 }
 
-const UNKNOWN_PLACE: Delivered = Delivered { base_offset: -1, log_append_time: -1 };
+const UNKNOWN_PLACE: Delivered = Delivered::new(-1, -1);
 
 /// The broker's answer does not mention the partition.
 fn missing() -> ProduceError {
@@ -288,10 +295,7 @@ fn missing() -> ProduceError {
 fn read_answer(partition: &PartitionProduceResponse, count: u32) -> Result<Delivered, Rejected> {
     coverage::told(ApiKey::PRODUCE, ErrorCode(partition.error_code));
     match ErrorCode(partition.error_code) {
-        ErrorCode::NONE => Ok(Delivered {
-            base_offset: partition.base_offset,
-            log_append_time: partition.log_append_time_ms,
-        }),
+        ErrorCode::NONE => Ok(Delivered::new(partition.base_offset, partition.log_append_time_ms)),
         // It was written before, too long ago for the broker to know where.
         ErrorCode::DUPLICATE_SEQUENCE_NUMBER => Ok(UNKNOWN_PLACE),
         code => Err(Rejected {

@@ -2,12 +2,17 @@
 //!
 //! A batch of several records that is answered with MESSAGE_TOO_LARGE (over the topic's `max.message.bytes`) or
 //! RECORD_LIST_TOO_LARGE (over its `segment.bytes`) is cut into parts. They take its place in the queue, go at once,
-//! and keep its sequences and the start of its delivery time: to the broker, which has written nothing, they are the
-//! first attempt. What an earlier attempt may have written is not cut: as parts it might be written again.
+//! and keep its sequences and the start of its delivery time: the broker has written nothing of it.
+//!
+//! What an earlier attempt may have written is cut too, and its parts may be written as well: a new topic's leader often
+//! answers the first attempt so that nobody can tell. Had the broker written the batch, which has another last sequence
+//! than the first part, it would find that part out of order, and the parts would be given up as perhaps written.
+//! Without idempotence they may be written twice, like anything that is sent again.
 //!
 //! The broker does not say what would fit. A part takes at most half of what the refused batch took before compression,
 //! but one record at least: so many rounds as there are halvings, whatever the codec saves. The half becomes the limit
-//! of the batches of all partitions of the topic. Batches that were filled before are cut to it before they are sent.
+//! of the batches of all partitions of the topic. Batches that were filled before are cut to it before they are sent,
+//! but for those that may be written: whole, they are known again.
 //! With each batch that is acknowledged and was more than half full a partition's limit grows by a 128th, up to
 //! `batch.size`: where records compress better later on, or the topic is altered, batches become large again, and
 //! where not, about one in ninety is refused.
@@ -28,13 +33,16 @@ use super::{PartitionIndex, ProduceError, Producer};
 const GROWTH: usize = 128;
 
 impl<T: Clone> Producer<T> {
-    /// The broker finds the batch, which was under way and is certainly not written, too large.
+    /// The broker finds the batch, which was under way, too large.
     pub(super) fn split(&mut self, index: PartitionIndex, batch: Batch<T>, error: ProduceError) {
         let limit = batch.raw_size / 2;
         self.lower_limit(index, limit);
+        let follows = self.queues[index.0].follows_a_lost_sequence(&batch);
+        if follows && batch.perhaps_written {
+            return self.give_up(index, batch, ProduceError::timed_out(true, Some(error)));
+        }
         match cut(&batch, limit, |_| true) {
             Ok(mut parts) => {
-                let follows = self.queues[index.0].follows_a_lost_sequence(&batch);
                 for part in &mut parts {
                     part.last_error = Some(error.clone());
                     part.sequence = part.sequence.filter(|_| !follows);
@@ -138,6 +146,7 @@ fn part_of<T: Clone>(batch: &Batch<T>, index: u32) -> Batch<T> {
     let mut part = Batch::new(batch.number, batch.created, batch.tag.clone(), Box::default());
     part.part = Some(Part { first: batch.first() + index, of: batch.records().of });
     part.closed = true;
+    part.perhaps_written = batch.perhaps_written;
     part.sequence = batch.sequence.map(|sequence| increment_sequence(sequence, index as i32));
     part
 }

@@ -53,7 +53,7 @@ fn batch(count: u32) -> (Arc<BatchState>, Vec<Waiter>) {
 }
 
 fn at(base_offset: i64) -> Result<Delivered, ProduceError> {
-    Ok(Delivered { base_offset, log_append_time: -1 })
+    Ok(Delivered::new(base_offset, -1))
 }
 
 #[test]

@@ -32,9 +32,6 @@ pub(super) struct Sticky {
     loads: Vec<Load>,
 }
 
-/// A record's size in a batch at most, beyond what it is counted as.
-const SLACK: usize = 24;
-
 impl Sticky {
     pub(super) fn new(stick_for: usize, adaptive: bool, availability_timeout: Option<Duration>) -> Self {
         Self { stick_for, adaptive, availability_timeout, current: None, bytes: 0, loads: Vec::new() }
@@ -56,7 +53,7 @@ impl Sticky {
         if self.bytes + size <= self.stick_for {
             return (current, false);
         }
-        let has_room = machine.has_room(index, size + SLACK);
+        let has_room = machine.has_room(index, size);
         if has_room && self.bytes < self.stick_for * 2 {
             return (current, false);
         }
