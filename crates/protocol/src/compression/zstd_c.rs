@@ -8,7 +8,8 @@ use zstd_safe::{
 use super::zstd_frame::output_bound;
 use super::{Compression, CompressionError, CompressionLevel};
 
-const DEFAULT_LEVEL: i32 = 3;
+/// Kafka's own is 3; see `docs/decisions/0005-zstd-level-1.md`.
+const DEFAULT_LEVEL: i32 = 1;
 /// The first guess at the output, as a multiple of the input; each retry gives four times the room.
 const FIRST_RATIO: usize = 16;
 const RETRY_FACTOR: usize = 4;

@@ -29,7 +29,7 @@ pub(super) const KEYS: &[Key] = &[
         .note("used with `compression.type=gzip`"),
     Key::new("compression.lz4.level", PRODUCER, Kind::Integer(1, 17), Some("9"))
         .note("used with `compression.type=lz4`; the encoder knows one effort"),
-    Key::new("compression.zstd.level", PRODUCER, Kind::Integer(-131_072, 22), Some("3"))
+    Key::new("compression.zstd.level", PRODUCER, Kind::Integer(-131_072, 22), Some("1"))
         .note("used with `compression.type=zstd`; needs the feature `zstd-c` to make a difference"),
     Key::new("compression.level", PRODUCER, Kind::Integer(-1, 22), Some("-1"))
         .note("librdkafka's, for any type; -1 is the codec's own"),
