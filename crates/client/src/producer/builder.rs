@@ -148,9 +148,9 @@ impl ProducerBuilder {
         self
     }
 
-    /// `retries`: how often a batch is sent again after an error that may pass; then it ends with that error. Default: no
-    /// limit but [`delivery_timeout`](Self::delivery_timeout), as in Java; KafkaJS has 5. Attempts that reached no broker
-    /// do not count. 0 needs [`enable_idempotence`](Self::enable_idempotence)`(false)`.
+    /// `retries`: how often a batch is sent again after an error that may pass; then it ends with that error. Default:
+    /// 2147483647, as in Java: no limit but [`delivery_timeout`](Self::delivery_timeout). KafkaJS has 5. Attempts that
+    /// reached no broker do not count. 0 needs [`enable_idempotence`](Self::enable_idempotence)`(false)`.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
