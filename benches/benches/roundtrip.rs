@@ -3,7 +3,7 @@
 //!
 //! The server is a thread that writes canned answers, so it costs both sides the same. Rounds of all sides alternate, so
 //! that what else the machine does falls on all of them. `cpu` is what the side's own threads used, the kernel's part
-//! included and the server's thread not.
+//! included and the server's thread not. One side has a listener to its events, which only counts them.
 //!
 //! `cargo bench -p ottla-benches --bench roundtrip [-- SECONDS [SIDE]]`; Linux only, where threads say what they used.
 
@@ -11,10 +11,12 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ottla_core::connection::ConnectionConfig;
+use ottla_core::events::{Event, Events};
 use ottla_core::random::Jitter;
 use ottla_core::reconnect::Attempt;
 use ottla_protocol::frame::{FrameBuf, encode_request, encode_response};
@@ -56,16 +58,18 @@ fn main() {
     let only = std::env::args().skip(1).find(|arg| arg.starts_with(char::is_alphabetic)).unwrap_or_default();
     let server = serve();
     let bare = |writes| Side::Bare(TcpStream::connect(server).expect("the server"), writes);
+    let ottla = |builder, events| Side::Ottla(Ottla::connect(server, builder, events));
     let mut sides = vec![
         ("bare socket, one write for all", bare(Writes::Together)),
         ("bare socket, a write for each", bare(Writes::Each)),
-        ("ottla, current_thread", Side::Ottla(Ottla::connect(server, Builder::new_current_thread()))),
-        ("ottla, multi_thread", Side::Ottla(Ottla::connect(server, Builder::new_multi_thread()))),
+        ("ottla, current_thread", ottla(Builder::new_current_thread(), Events::default())),
+        ("ottla, current_thread, a listener", ottla(Builder::new_current_thread(), listener())),
+        ("ottla, multi_thread", ottla(Builder::new_multi_thread(), Events::default())),
     ];
     sides.retain(|(name, _)| name.contains(&only));
     let each = Duration::from_secs_f64(seconds / f64::from(ROUNDS) / (IN_FLIGHT.len() * sides.len()) as f64);
     println!(
-        "{:>9} {:<32} {:>9} {:>9} {:>9} {:>10} {:>10}",
+        "{:>9} {:<33} {:>9} {:>9} {:>9} {:>10} {:>10}",
         "in flight", "", "p50 µs", "p99 µs", "p50 ratio", "cpu µs", "requests"
     );
     for in_flight in IN_FLIGHT {
@@ -83,7 +87,7 @@ fn main() {
             let count = figures.nanos.len();
             let cpu = figures.cpu as f64 / count as f64 / 1000.0;
             println!(
-                "{in_flight:>9} {name:<32} {p50:>9.1} {p99:>9.1} {:>9.2} {cpu:>10.2} {count:>10}",
+                "{in_flight:>9} {name:<33} {p50:>9.1} {p99:>9.1} {:>9.2} {cpu:>10.2} {count:>10}",
                 p50 / bare
             );
         }
@@ -119,13 +123,14 @@ struct Ottla {
 }
 
 impl Ottla {
-    fn connect(server: SocketAddr, mut builder: Builder) -> Self {
+    fn connect(server: SocketAddr, mut builder: Builder, events: Events) -> Self {
         let runtime = builder.worker_threads(2).enable_all().build().expect("a runtime");
         let connection = runtime.block_on(async {
             let mut config = ConnectionConfig::new(CLIENT_ID);
             config.client_software_name = CLIENT_ID.into();
             config.client_software_version = "1".into();
-            let dialer = Dialer::new(config, Clock::system());
+            let mut dialer = Dialer::new(config, Clock::system());
+            dialer.events = events;
             let host = server.ip().to_string();
             let connection = dialer.open(&host, server.port(), Attempt::now(TIMEOUT), Jitter::seeded(1));
             call(&connection).await;
@@ -156,6 +161,12 @@ impl Ottla {
             }
         });
     }
+}
+
+/// One that only counts, so that what is measured is the telling.
+fn listener() -> Events {
+    let count = AtomicU64::new(0);
+    Events::to(Arc::new(move |_: &Event| _ = count.fetch_add(1, Ordering::Relaxed)))
 }
 
 async fn call(connection: &Connection) {

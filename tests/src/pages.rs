@@ -1,30 +1,36 @@
-//! The code in the pages of `docs/connecting`, compiled; what they show as properties is read by
+//! The code in pages of `docs`, compiled; what they show as properties, and what they name, is checked by
 //! `tests/tests/pages.rs`.
 
 macro_rules! pages {
     ($($page:ident: $file:literal,)*) => {
         $(
             #[cfg(doctest)]
-            #[doc = include_str!(concat!("../../docs/connecting/", $file))]
+            #[doc = include_str!(concat!("../../docs/", $file))]
             struct $page;
         )*
 
-        /// Each page with its text.
+        /// Each page, by its place in `docs`, with its text.
         pub const PAGES: &[(&str, &str)] = &[
-            $(($file, include_str!(concat!("../../docs/connecting/", $file))),)*
+            $(($file, include_str!(concat!("../../docs/", $file))),)*
         ];
     };
 }
 
 pages! {
-    Ways: "README.md",
-    Plaintext: "plaintext.md",
-    Tls: "tls.md",
-    MutualTls: "mutual-tls.md",
-    Plain: "sasl-plain.md",
-    Scram: "sasl-scram.md",
-    OAuthBearer: "sasl-oauthbearer.md",
-    Gssapi: "sasl-gssapi.md",
-    OwnMechanism: "own-mechanism.md",
-    Proxy: "through-a-proxy.md",
+    Ways: "connecting/README.md",
+    Plaintext: "connecting/plaintext.md",
+    Tls: "connecting/tls.md",
+    MutualTls: "connecting/mutual-tls.md",
+    Plain: "connecting/sasl-plain.md",
+    Scram: "connecting/sasl-scram.md",
+    OAuthBearer: "connecting/sasl-oauthbearer.md",
+    Gssapi: "connecting/sasl-gssapi.md",
+    OwnMechanism: "connecting/own-mechanism.md",
+    Proxy: "connecting/through-a-proxy.md",
+    Guarantees: "guarantees.md",
+    Metrics: "metrics.md",
+    Sending: "sending.md",
+    FromKafkaJs: "migrating/kafkajs.md",
+    FromRdkafka: "migrating/rdkafka.md",
+    FromJava: "migrating/java.md",
 }

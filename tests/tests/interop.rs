@@ -21,5 +21,7 @@ mod secured_broker;
 mod secured_cases;
 #[path = "interop/secured_testbroker.rs"]
 mod secured_testbroker;
+#[path = "interop/serdes.rs"]
+mod serdes;
 #[path = "interop/written_batches.rs"]
 mod written_batches;

@@ -10,6 +10,8 @@ mod closing;
 mod every_record;
 #[path = "kafka/groups.rs"]
 mod groups;
+#[path = "kafka/metrics.rs"]
+mod metrics;
 #[path = "kafka/offset_reset.rs"]
 mod offset_reset;
 #[path = "kafka/refusals.rs"]
@@ -18,6 +20,8 @@ mod refusals;
 mod rewrite_hosts;
 #[path = "kafka/round_trip.rs"]
 mod round_trip;
+#[path = "kafka/sending.rs"]
+mod sending;
 #[path = "kafka/splitting.rs"]
 mod splitting;
 #[path = "kafka/throttling.rs"]

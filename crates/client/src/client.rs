@@ -4,13 +4,17 @@ mod builder;
 mod metadata;
 mod pool;
 mod published;
+mod reporter;
 mod request;
+mod sources;
+mod traffic;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_core::metadata::{ClusterSnapshot, Topic};
+use ottla_core::metrics::ClientMetrics;
 
 use ottla_protocol::types::GroupId;
 
@@ -23,6 +27,10 @@ pub(crate) use metadata::MetadataHandle;
 pub(crate) use pool::{Lane, Owner, Peer, Pool};
 pub(crate) use published::Follower;
 pub use request::Destination;
+pub(crate) use sources::Source;
+
+use reporter::Reporter;
+use sources::Parts;
 
 /// A handle to a cluster; cheap to clone. Its tasks and connections end when the last handle, and all that was built
 /// on it, is gone; dropping never blocks.
@@ -35,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) metadata: MetadataHandle,
     pub(crate) settings: Settings,
+    pub(crate) parts: Arc<Parts>,
+    reporter: Option<Reporter>,
 }
 
 /// What producers and consumers take over from the client.
@@ -83,10 +93,18 @@ impl Client {
         self.shared.metadata.topic(&name.into(), self.shared.settings.api_timeout).await
     }
 
+    /// What the client, its producers and its consumers did so far. Takes their locks, one after the other.
+    pub fn metrics(&self) -> ClientMetrics {
+        reporter::read(&self.shared.pool, &self.shared.parts)
+    }
+
     /// Closes the connections. What is still under way fails.
     pub async fn close(&self) {
         self.shared.metadata.stop();
         self.shared.pool.close();
+        if let Some(reporter) = &self.shared.reporter {
+            reporter.finish().await;
+        }
     }
 
     pub(crate) fn check_open(&self) -> Result<(), ClientError> {
@@ -116,5 +134,8 @@ impl Drop for Shared {
     fn drop(&mut self) {
         self.metadata.stop();
         self.pool.close();
+        if let Some(reporter) = &self.reporter {
+            reporter.stop();
+        }
     }
 }

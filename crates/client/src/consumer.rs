@@ -21,11 +21,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use ottla_core::consumer::{Offset, OffsetAndMetadata, Position, ResetTarget, TopicPartition};
+use ottla_core::metrics::ConsumerMetrics;
 use ottla_core::time::Now;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
-use crate::client::{Client, Owner};
+use crate::client::{Client, Owner, Source};
 
 pub use batch::{Batch, ConsumerRecord, ConsumerRecords, Message};
 pub use builder::ConsumerBuilder;
@@ -61,6 +62,8 @@ pub(crate) struct Shared {
     /// Bytes of fetched memory that were given back and that the engine has not heard of.
     released: AtomicUsize,
     settings: ConsumerSettings,
+    /// Among the client's consumers.
+    number: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -134,6 +137,11 @@ impl Consumer {
         let engine = self.shared.lock();
         let next = engine.consumed.position(partition)?;
         engine.positions.lag(partition, next, ottla_core::consumer::IsolationLevel::ReadUncommitted)
+    }
+
+    /// What this consumer did so far.
+    pub fn metrics(&self) -> ConsumerMetrics {
+        self.shared.metrics()
     }
 
     /// Reads on at `offset`. False if the partition is not assigned.
@@ -222,6 +230,22 @@ impl Drop for Consumer {
         engine.leave(self.shared.now());
         drop(engine);
         self.shared.work.notify_one();
+    }
+}
+
+impl Source<ConsumerMetrics> for Shared {
+    fn metrics(&self) -> ConsumerMetrics {
+        self.lock().tally
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // An assignor that panicked may have broken them.
+        if self.engine.is_poisoned() {
+            return;
+        }
+        self.client.shared.parts.consumers.end(self.number, || self.metrics());
     }
 }
 

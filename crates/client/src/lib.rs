@@ -49,6 +49,7 @@ pub use ottla_core::consumer::{Offset, OffsetAndMetadata, OffsetResetPolicy as O
 pub use ottla_core::events;
 pub use ottla_core::groups::{GroupError, GroupErrorKind};
 pub use ottla_core::metadata::{Broker, ClusterSnapshot, MetadataRecovery, Partition, Topic};
+pub use ottla_core::metrics;
 pub use ottla_core::producer::{
     Acks, BuiltInPartitioner, Partitioner, Partitions, ProduceError, ProduceErrorKind, UnknownPartitioner,
     Unplaced,

@@ -8,9 +8,11 @@ mod delivery;
 mod driver;
 mod error;
 mod interceptors;
+mod metered;
 mod topics;
 mod typed;
 mod undelivered;
+mod waits;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -37,7 +39,9 @@ use custom_partitioners::CustomPartitioners;
 use delivery::BatchState;
 use driver::Driver;
 use interceptors::Interceptors;
+use metered::End;
 use topics::Topics;
+use waits::{WaitFor, Waits};
 
 /// Sends records; cheap to clone, all clones share one queue. When the last is gone, what is queued is still sent, in
 /// the background; [`close`](Self::close) waits for it, and hands back what could not be sent in time.
@@ -69,6 +73,10 @@ pub(crate) struct Shared {
     settings: ProducerSettings,
     /// Asked before `state` is locked.
     custom: Option<CustomPartitioners>,
+    /// Among the client's producers.
+    number: u64,
+    waits: Waits,
+    end: End,
 }
 
 struct State {
@@ -99,6 +107,7 @@ impl Producer {
         settings: ProducerSettings,
     ) -> Self {
         let state = Mutex::new(State { machine, topics, unix_start_ms: 0, abandoned: false, closed: false });
+        let number = client.shared.parts.producers.number();
         let shared = Arc::new(Shared {
             client,
             state,
@@ -106,7 +115,12 @@ impl Producer {
             progress: Notify::new(),
             settings,
             custom,
+            number,
+            waits: Waits::default(),
+            end: End::default(),
         });
+        let weak = Arc::downgrade(&shared);
+        shared.client.shared.parts.producers.add(number, weak);
         shared.read_wall_clock();
         Driver::spawn(Arc::clone(&shared));
         let alive = Arc::new(Alive { shared: Arc::clone(&shared) });
@@ -198,7 +212,9 @@ impl Producer {
                         }
                     }
                     let clock = self.shared.client.shared.pool.clock();
+                    let _wait = self.shared.waits.start(WaitFor::Memory, clock);
                     if timeout_at(clock.deadline(deadline), progress).await.is_err() {
+                        self.shared.waits.on_exhausted();
                         return Err(SendError::BufferFull { waited: max_block });
                     }
                 }
@@ -213,6 +229,7 @@ impl Producer {
 
     async fn learn_topic(&self, topic: &str, deadline: Instant) -> Result<(), SendError> {
         let name = topic.into();
+        let _wait = self.shared.waits.start(WaitFor::Metadata, self.shared.client.shared.pool.clock());
         let limit = deadline.since(self.shared.now().instant);
         let known = tokio::select! {
             biased;

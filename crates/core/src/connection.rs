@@ -131,6 +131,8 @@ pub struct Connection {
     under_way: Pending<UnderWay>,
     /// Until when nothing is written, because the broker throttles.
     throttled_until: Instant,
+    /// All throttle times so far.
+    throttle_time: Duration,
     /// When a request was last submitted or answered.
     last_used: Instant,
     /// Whether the broker has answered a request that was not of our own.
@@ -207,6 +209,7 @@ impl Connection {
             waiting: Pending::new(),
             under_way: Pending::new(),
             throttled_until: now,
+            throttle_time: Duration::ZERO,
             last_used: now,
             has_answered: false,
             is_heard: false,
@@ -245,6 +248,11 @@ impl Connection {
         &self.ended
     }
 
+    /// For how long the broker has said that it throttles, all together.
+    pub fn throttle_time(&self) -> Duration {
+        self.throttle_time
+    }
+
     /// Requests that wait or are under way.
     pub fn len(&self) -> usize {
         self.waiting.len() + self.under_way.len()
@@ -262,8 +270,9 @@ impl Connection {
             State::Ready => self.write(now, outgoing),
             State::Closed => self.fail(outgoing.token, self.ended.clone()),
             State::Negotiating | State::Authenticating | State::Throttled | State::Reauthenticating => {
+                let role = outgoing.role;
                 self.waiting.push(outgoing);
-                self.tell_waiting();
+                self.tell_waiting(role);
             }
         }
     }
@@ -384,10 +393,12 @@ impl Connection {
 
     fn write_waiting(&mut self, now: Instant) {
         if !self.waiting.is_empty() {
+            let mut role = Role::Client;
             for outgoing in self.waiting.take_all() {
+                role = outgoing.role;
                 self.write(now, outgoing);
             }
-            self.tell_waiting();
+            self.tell_waiting(role);
         }
     }
 
@@ -398,11 +409,16 @@ impl Connection {
             return;
         };
         self.throttled_until = self.throttled_until.max(now + time);
+        self.throttle_time = self.throttle_time.saturating_add(time);
         if self.state == State::Ready {
             self.go(State::Throttled);
         }
         if self.is_heard {
-            self.actions.push_back(Action::Tell(Told::Throttled { api: request.api, time }));
+            self.actions.push_back(Action::Tell(Told::Throttled {
+                role: request.role,
+                api: request.api,
+                time,
+            }));
         }
     }
 
@@ -435,15 +451,18 @@ impl Connection {
             State::Throttled => RequestError::NotSent { reason: "the broker throttles this client" },
             _ => timed_out("the connection was not ready in time"),
         };
+        let mut role = Role::Client;
         for outgoing in overdue {
+            role = outgoing.role;
             self.fail(outgoing.token, reason.clone());
         }
-        self.tell_waiting();
+        self.tell_waiting(role);
     }
 
-    fn tell_waiting(&mut self) {
+    /// `role` is that of the latest request that came or went.
+    fn tell_waiting(&mut self, role: Role) {
         if self.is_heard {
-            self.actions.push_back(Action::Tell(Told::Waiting(self.waiting.len())));
+            self.actions.push_back(Action::Tell(Told::Waiting { role, count: self.waiting.len() }));
         }
     }
 

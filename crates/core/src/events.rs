@@ -5,7 +5,7 @@
 //!
 //! No event holds a secret or a record.
 //!
-//! Not here: when events happen, which is each machine's business; and metrics, which are sums of them.
+//! Not here: when events happen, which is each machine's business; and sums ([`metrics`](crate::metrics)).
 
 mod network;
 
@@ -17,6 +17,7 @@ use ottla_protocol::types::Str;
 
 use crate::time::Now;
 
+pub(crate) use network::wall;
 pub use network::{
     Connect, Disconnect, NetworkRequest, Request, RequestQueueSize, RequestTimeout, Throttled, of_connection,
 };
@@ -54,10 +55,14 @@ pub struct Event {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Payload {
-    /// CONNECT.
+    /// A connection takes requests. Of the client alone; KafkaJS has no such event.
     Connect(Connect),
-    /// DISCONNECT.
+    /// A connection has ended. Likewise.
     Disconnect(Disconnect),
+    /// CONNECT: a producer has begun its work.
+    Opened,
+    /// DISCONNECT: a producer takes no more records, and those that it took are acknowledged or given up.
+    Closed,
     /// REQUEST.
     Request(Request),
     /// REQUEST_TIMEOUT.
@@ -133,8 +138,8 @@ impl Event {
     /// Its name without the role, as in KafkaJS: `network.request`.
     pub const fn kind(&self) -> &'static str {
         match &self.payload {
-            Payload::Connect(_) => "connect",
-            Payload::Disconnect(_) => "disconnect",
+            Payload::Connect(_) | Payload::Opened => "connect",
+            Payload::Disconnect(_) | Payload::Closed => "disconnect",
             Payload::Request(_) => "network.request",
             Payload::RequestTimeout(_) => "network.request_timeout",
             Payload::RequestQueueSize(_) => "network.request_queue_size",

@@ -19,6 +19,7 @@
 //! | [`sasl`] | what is said to prove who the client is |
 //! | [`serdes`] | how keys and values become bytes, and back |
 //! | [`events`] | what listeners are told |
+//! | [`metrics`] | what was done so far, in figures |
 //! | [`request`], [`time`], [`random`], [`backoff`] | what the machines share with their drivers |
 //!
 //! A machine at work, with made-up time:
@@ -61,6 +62,7 @@ pub mod coverage;
 pub mod events;
 pub mod groups;
 pub mod metadata;
+pub mod metrics;
 pub mod producer;
 pub mod random;
 pub mod reconnect;

@@ -44,6 +44,7 @@ mod record_errors;
 mod response;
 mod sender;
 mod split;
+mod tally;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -62,6 +63,7 @@ use buffers::Buffers;
 use identity::Identity;
 use load::Debts;
 use partition::Queue;
+use tally::Tally;
 
 pub use config::{Acks, ProducerConfig};
 pub use error::{ProduceError, ProduceErrorKind};
@@ -220,12 +222,15 @@ pub struct Producer<T> {
     buffers: Buffers,
     /// A refresh was asked for and no new picture has come.
     refreshing: bool,
+    tally: Tally,
     actions: VecDeque<Action<T>>,
 }
 
 #[derive(Debug)]
 struct UnderWay<T> {
     node: NodeId,
+    /// When it was made.
+    since: Instant,
     batches: Vec<(PartitionIndex, Batch<T>)>,
 }
 
@@ -251,6 +256,7 @@ impl<T: Clone> Producer<T> {
             memory: 0,
             buffers,
             refreshing: false,
+            tally: Tally::default(),
             actions: VecDeque::new(),
         }
     }
@@ -337,7 +343,7 @@ impl<T: Clone> Producer<T> {
             .append(timestamp, key, value, headers)
             .map_err(|_| Refusal::TooLarge { size: usize::MAX, limit })?;
         let size = builder.size();
-        let mut batch = Batch::new(self.next_batch, now.instant, make_tag(), builder);
+        let mut batch = Batch::new(self.next_batch, partition, now.instant, make_tag(), builder);
         batch.count = index + 1;
         batch.size = size;
         self.memory += batch.size;
@@ -422,6 +428,11 @@ impl<T: Clone> Producer<T> {
         }
         self.outstanding.remove(&batch.place());
         self.memory = self.memory.saturating_sub(batch.size);
+        let tally = &mut self.queues[batch.partition.0].tally;
+        match outcome {
+            Ok(_) => tally.records_acknowledged += u64::from(batch.count),
+            Err(_) => tally.records_failed += u64::from(batch.count),
+        }
         match std::mem::replace(&mut batch.content, Content::Away) {
             Content::Open(builder) => self.buffers.give_back(builder, self.memory),
             // What is compressed has left its records' buffer to the driver.

@@ -33,7 +33,9 @@
 //! # Features
 //! `gzip`, `snappy`, `lz4` and `zstd` (default, pure Rust) read and write compressed batches; `zstd-c` takes the C
 //! library for zstd, which writes much better. `properties` reads configuration from text under the names of Java's
-//! client and of librdkafka (module `config`).
+//! client and of librdkafka (module `config`). `json` sends and reads JSON by serde_json.
+#![cfg_attr(feature = "json", doc = "")]
+#![cfg_attr(feature = "json", doc = include_str!("json.md"))]
 
 pub use ottla_admin as admin;
 pub use ottla_client::*;

@@ -79,6 +79,8 @@ pub(crate) struct Command {
 /// Who waits for an answer.
 pub(crate) struct Waiter {
     reply: Reply,
+    /// When it was handed in.
+    pub(crate) created: Instant,
     /// Held until then.
     slot: Slot,
 }
@@ -142,7 +144,7 @@ impl Connection {
     /// Sends a request for which there is room. `reply` is called exactly once, unless the runtime itself ends.
     pub fn send_in(&self, slot: Slot, request: Box<dyn Encodable>, options: SendOptions, reply: Reply) {
         let created = self.clock.instant();
-        let command = Command { request, options, created, waiter: Waiter { reply, slot } };
+        let command = Command { request, options, created, waiter: Waiter { reply, created, slot } };
         if let Err(mpsc::error::SendError(command)) = self.commands.send(command) {
             command.waiter.complete(Err(unsent()));
         }

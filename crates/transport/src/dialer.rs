@@ -14,6 +14,7 @@ use crate::connector::Connector;
 use crate::credentials::CredentialsProvider;
 use crate::entropy::EntropySource;
 use crate::tcp::TcpConnector;
+use crate::traffic::Traffic;
 
 /// Opens connections.
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub struct Dialer {
     pub events: Events,
     /// How many requests a connection takes at a time, those under way included. Default: 1024.
     pub max_requests: usize,
+    /// Where connections count what goes over them.
+    pub traffic: Traffic,
 }
 
 impl Dialer {
@@ -45,6 +48,7 @@ impl Dialer {
             entropy: EntropySource::default(),
             events: Events::default(),
             max_requests: 1024,
+            traffic: Traffic::default(),
         }
     }
 

@@ -51,6 +51,7 @@ mod tcp;
 mod tls;
 #[cfg(feature = "tokens")]
 mod tokens;
+mod traffic;
 mod write_queue;
 
 pub use clock::Clock;
@@ -75,3 +76,4 @@ pub use tls::{TlsConfig, TlsConfigBuilder, TlsConnector, TlsProvider, TlsVersion
 pub use tokens::{
     FetchingToken, FileToken, TokenCredentials, TokenCredentialsBuilder, TokenProvider, TokenRequest,
 };
+pub use traffic::Traffic;

@@ -30,6 +30,7 @@ use crate::dialer::Dialer;
 use crate::entropy::EntropySource;
 use crate::input::Input;
 use crate::replies::Replies;
+use crate::traffic::{Traffic, Unreported};
 use crate::write_queue::WriteQueue;
 
 /// How long a peer may take to read what is left when a connection ends well.
@@ -68,6 +69,7 @@ async fn connect_and_run(
 ) {
     sleep(target.attempt.delay).await;
     let begun = dialer.clock.instant();
+    let traffic = dialer.traffic.clone();
     let error = match connect(&dialer, &target).await {
         Ok(stream) => {
             let mut task = Task::new(dialer, target, stream, commands, Arc::clone(&shared), begun);
@@ -83,6 +85,9 @@ async fn connect_and_run(
     debug!(%error, "cannot connect");
     shared.close();
     commands.close();
+    let mut unreported = Unreported::default();
+    unreported.on_connect_failed();
+    unreported.report(&traffic);
     while let Ok(command) = commands.try_recv() {
         command.waiter.complete(Err(RequestError::Connect(error.clone())));
     }
@@ -122,6 +127,10 @@ struct Task {
     /// Whether the broker has taken requests.
     is_ready: bool,
     begun: Instant,
+    /// The latest look at the clock.
+    seen: Instant,
+    traffic: Traffic,
+    unreported: Unreported,
 }
 
 impl Task {
@@ -133,7 +142,7 @@ impl Task {
         shared: Arc<Shared>,
         begun: Instant,
     ) -> Self {
-        let Dialer { connection: mut config, clock, credentials, entropy, events, .. } = dialer;
+        let Dialer { connection: mut config, clock, credentials, entropy, events, traffic, .. } = dialer;
         config.authentication_timeout = config.authentication_timeout.filter(|_| credentials.is_some());
         let broker = Str::from(format!("{}:{}", target.host, target.port));
         let listeners = Listeners { broker, client_id: config.client_id.clone(), clock, events };
@@ -159,6 +168,9 @@ impl Task {
             listeners,
             is_ready: false,
             begun,
+            seen: begun,
+            traffic,
+            unreported: Unreported::default(),
         }
     }
 
@@ -179,8 +191,11 @@ impl Task {
     fn finish(mut self, reason: RequestError) {
         debug!(%reason, "connection ended");
         if self.is_ready {
+            self.unreported.on_disconnect();
             self.listeners
                 .hear(Role::Client, |broker| Payload::Disconnect(Disconnect::new(broker, shown(&reason))));
+        } else if reason != RequestError::Closed {
+            self.unreported.on_connect_failed();
         }
         self.machine.on_broken(reason);
         self.commands.close();
@@ -188,9 +203,21 @@ impl Task {
             self.submit(command.created, command);
         }
         self.perform();
+        self.report();
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<RequestError> {
+    fn poll(&mut self, cx: &mut Context<'_>, timer: Pin<&mut Sleep>) -> Poll<RequestError> {
+        let end = self.advance(cx, timer);
+        self.report();
+        end
+    }
+
+    fn report(&mut self) {
+        self.unreported.on_throttled(self.machine.throttle_time());
+        self.unreported.report(&self.traffic);
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<RequestError> {
         loop {
             let is_held_back = self.take_commands(cx);
             self.perform();
@@ -241,6 +268,7 @@ impl Task {
                 Poll::Ready(Some(command)) => {
                     // One look at the clock for all that are sent at a time.
                     let now = *now.get_or_insert_with(|| self.clock.instant());
+                    self.seen = now;
                     self.submit(now, command);
                 }
                 Poll::Ready(None) => self.wanted = false,
@@ -252,6 +280,7 @@ impl Task {
 
     fn submit(&mut self, now: Instant, command: Command) {
         let Command { request, options, created, waiter } = command;
+        self.unreported.on_request();
         let token = self.replies.add(waiter);
         let outgoing = Outgoing {
             token,
@@ -268,9 +297,13 @@ impl Task {
     fn perform(&mut self) {
         while let Some(action) = self.machine.poll_action() {
             match action {
-                Action::Write(frames) => self.output.push(frames),
+                Action::Write(frames) => {
+                    self.unreported.on_written(frames.total_len());
+                    self.output.push(frames);
+                }
                 Action::Complete(token, result) => {
                     if let Some(waiter) = self.replies.take(token) {
+                        self.unreported.on_end(&result, self.seen.since(waiter.created));
                         waiter.complete(result.map_err(|error| self.placed(error)));
                     }
                 }
@@ -292,6 +325,7 @@ impl Task {
     fn become_ready(&mut self) {
         self.shared.become_ready();
         if !std::mem::replace(&mut self.is_ready, true) {
+            self.unreported.on_connect();
             let duration = self.clock.instant().since(self.begun);
             debug!(?duration, "connected");
             self.listeners.hear(Role::Client, |broker| Payload::Connect(Connect::new(broker, duration)));
@@ -333,7 +367,9 @@ impl Task {
             if count == 0 {
                 return Err(broken("the broker closed the connection".to_owned()));
             }
+            self.unreported.on_read(count);
             let now = self.clock.instant();
+            self.seen = now;
             loop {
                 match self.input.next_frame(self.machine.max_frame_size()) {
                     Ok(Some(frame)) => self.machine.on_frame(now, &frame),
@@ -412,8 +448,8 @@ fn trace(told: &Told) {
             let (api, version, id) = (request.api, request.version, request.correlation_id);
             debug!(%api, version, id, "request timed out");
         }
-        Told::Waiting(count) => debug!(count, "requests wait"),
-        Told::Throttled { api, time } => debug!(%api, ?time, "the broker throttles"),
+        Told::Waiting { count, .. } => debug!(count, "requests wait"),
+        Told::Throttled { api, time, .. } => debug!(%api, ?time, "the broker throttles"),
     }
 }
 

@@ -49,6 +49,21 @@ impl KafkaClient for Java {
     }
 }
 
+impl Java {
+    /// What the console consumer prints of the first `count` records of a topic, with these properties of its formatter.
+    ///
+    /// # Panics
+    /// If it fails.
+    #[must_use]
+    pub fn print(&self, bootstrap_servers: &str, topic: &str, count: usize, properties: &[String]) -> String {
+        let mut command = console_consumer(bootstrap_servers, topic, &unique("java"), count, PATIENCE);
+        for property in properties {
+            command.args(["--formatter-property", property]);
+        }
+        Running::start(&mut command, Vec::new()).output()
+    }
+}
+
 impl GroupClient for Java {
     fn start_member(
         &self,
@@ -58,17 +73,28 @@ impl GroupClient for Java {
         count: usize,
         patience: Duration,
     ) -> RunningMember {
-        let mut command = tool("consumer.ConsoleConsumer");
-        command.args(["--bootstrap-server", bootstrap_servers, "--topic", topic, "--group", group]);
-        command.args(["--from-beginning", "--max-messages", &count.to_string()]);
-        command.args(["--timeout-ms", &patience.as_millis().to_string()]);
-        command.args(["--command-property", "heartbeat.interval.ms=300"]);
+        let mut command = console_consumer(bootstrap_servers, topic, group, count, patience);
         for printed in ["timestamp", "partition", "offset", "headers", "key", "value"] {
             command.args(["--formatter-property", &format!("print.{printed}=true")]);
         }
         command.args(["--formatter-property", &format!("null.literal={NULL}")]);
         RunningMember { running: Running::start(&mut command, Vec::new()), read_line: read }
     }
+}
+
+fn console_consumer(
+    bootstrap_servers: &str,
+    topic: &str,
+    group: &str,
+    count: usize,
+    patience: Duration,
+) -> Command {
+    let mut command = tool("consumer.ConsoleConsumer");
+    command.args(["--bootstrap-server", bootstrap_servers, "--topic", topic, "--group", group]);
+    command.args(["--from-beginning", "--max-messages", &count.to_string()]);
+    command.args(["--timeout-ms", &patience.as_millis().to_string()]);
+    command.args(["--command-property", "heartbeat.interval.ms=300"]);
+    command
 }
 
 fn tool(class: &str) -> Command {

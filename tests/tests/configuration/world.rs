@@ -1,6 +1,7 @@
 //! A client on a broker in memory, and what a configuration makes of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ottla_client::Client;
 use ottla_client::config::{Config, Properties, SecuritySettings};
@@ -15,6 +16,7 @@ pub struct Outcome {
     pub client: Result<String, String>,
     pub producer: Result<String, String>,
     pub consumer: Result<String, String>,
+    pub statistics_interval: Option<Duration>,
 }
 
 /// A client of which producers and consumers are made; its own settings are the defaults.
@@ -31,6 +33,7 @@ pub fn outcome(client: &Client, lines: &[(String, String)]) -> Result<Outcome, S
     let config = Config::new(&properties).map_err(|error| error.to_string())?;
     Ok(Outcome {
         security: config.security().clone(),
+        statistics_interval: config.statistics_interval(),
         connector: format!("{:?}", config.connector()),
         client: config.client().map(|builder| format!("{builder:?}")).map_err(|error| error.to_string()),
         producer: config

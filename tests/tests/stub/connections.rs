@@ -303,8 +303,11 @@ async fn listeners_hear_of_connections_and_requests_and_for_whom_they_were() {
         "client.disconnect",
         "client.network.request",
         "client.network.request_queue_size",
+        "producer.connect",
         "producer.network.request",
+        "producer.network.request_queue_size",
         "consumer.network.request",
+        "consumer.network.request_queue_size",
     ] {
         assert!(counts.contains_key(name), "{name}: {counts:?}");
     }
@@ -318,6 +321,45 @@ async fn listeners_hear_of_connections_and_requests_and_for_whom_they_were() {
         (Role::Producer, world.broker.bootstrap_servers())
     );
     assert!(done.size > 10 && done.request.created_at <= done.request.sent_at);
+}
+
+/// KafkaJS's CONNECT and DISCONNECT, which have no payload.
+#[tokio::test(start_paused = true)]
+async fn a_producer_is_connected_once_and_disconnected_once_however_it_ends() {
+    for end in ["closed", "closed twice", "dropped", "client closed"] {
+        let world = World::new(1);
+        let (heard, sink) = listener();
+        let client = world.builder().events(sink).connect().await.expect("a client");
+        let producer = client.producer().build().expect("a producer");
+        let of_producer = || -> Vec<&'static str> {
+            let heard = heard.lock().expect("no panic");
+            let told = |event: &Event| match event.payload {
+                Payload::Opened => Some("opened"),
+                Payload::Closed => Some("closed"),
+                Payload::Request(_) if event.role == Role::Producer => Some("request"),
+                _ => None,
+            };
+            heard.iter().filter_map(told).collect()
+        };
+        let delivery = producer.enqueue(Record::to("t").value("v")).await.expect("queued");
+        match end {
+            "closed" => producer.close(Duration::from_secs(9)).await.expect("all delivered"),
+            "closed twice" => {
+                producer.close(Duration::from_secs(9)).await.expect("all delivered");
+                producer.close(Duration::ZERO).await.expect("nothing is left");
+            }
+            "client closed" => {
+                delivery.await.expect("delivered");
+                client.close().await;
+            }
+            _ => drop(producer),
+        }
+        sleep(Duration::from_secs(1)).await;
+        // It asks for its id, and then sends.
+        assert_eq!(of_producer(), ["opened", "request", "request", "closed"], "{end}");
+        let names: Vec<_> = heard.lock().expect("no panic").iter().map(ToString::to_string).collect();
+        assert!(names.iter().any(|name| name == "producer.disconnect"), "{names:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@ mod group;
 mod interceptors;
 mod leader_hints;
 mod lifecycle;
+mod metrics;
 mod partitions;
 mod produce;
 mod sending;

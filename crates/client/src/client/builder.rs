@@ -8,6 +8,7 @@ use ottla_core::backoff::Backoff;
 use ottla_core::connection::ConnectionConfig;
 use ottla_core::events::{EventSink, Events};
 use ottla_core::metadata::{Metadata, MetadataConfig, MetadataRecovery, Recovery};
+use ottla_core::metrics::MetricsSnapshot;
 use ottla_core::random::Jitter;
 use ottla_core::reconnect::ReconnectConfig;
 use ottla_core::sasl::Mechanism;
@@ -18,6 +19,8 @@ use ottla_transport::{Clock, Connector, CredentialsProvider, Dialer, FixedCreden
 use ottla_transport::{TlsConfig, TlsConnector};
 
 use super::pool::{Pool, PoolConfig};
+use super::reporter::{Reporter, ReporterConfig};
+use super::sources::Parts;
 use super::{Client, MetadataHandle, Settings, Shared};
 use crate::address;
 use crate::config_error::ConfigError;
@@ -40,6 +43,7 @@ pub struct ClientBuilder {
     max_requests_per_connection: usize,
     metadata_recovery: MetadataRecovery,
     events: Events,
+    metrics_reporter: Option<ReporterConfig>,
     authentication_timeout: Duration,
     request_timeout: Duration,
     api_timeout: Duration,
@@ -68,6 +72,7 @@ impl ClientBuilder {
             max_requests_per_connection: 1024,
             metadata_recovery: MetadataRecovery::default(),
             events: Events::default(),
+            metrics_reporter: None,
             authentication_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             api_timeout: Duration::from_secs(60),
@@ -208,6 +213,43 @@ impl ClientBuilder {
         self
     }
 
+    /// Calls `report` with a snapshot of all figures whenever `interval` has passed, and a last time when the client is
+    /// closed or dropped; librdkafka's `statistics.interval.ms`. The interval is longer than zero. Default: nobody is
+    /// told, and [`Client::metrics`] is there for who asks.
+    ///
+    /// It runs in a task of its own and holds no lock, so that one that is slow delays nothing but the next report; those
+    /// that were due meanwhile are left out. A panic in it is logged, and it is called again. It must not block for long
+    /// all the same: it takes a thread of the runtime, and on a runtime with a single one everything waits for it.
+    /// [`Client::close`] waits for the last report, at most for a second. A function that holds the client keeps it alive.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), ottla_client::ClientError> {
+    /// use std::time::Duration;
+    ///
+    /// use ottla_client::Client;
+    /// use ottla_client::metrics::MetricsSnapshot;
+    ///
+    /// let client = Client::builder("localhost:9092")
+    ///     .metrics_reporter(Duration::from_secs(10), |snapshot: &MetricsSnapshot| {
+    ///         for (number, producer) in &snapshot.delta.producers {
+    ///             println!("producer {number}: {} records acknowledged", producer.records_acknowledged);
+    ///         }
+    ///     })
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn metrics_reporter(
+        mut self,
+        interval: Duration,
+        report: impl Fn(&MetricsSnapshot) + Send + Sync + 'static,
+    ) -> Self {
+        self.metrics_reporter = Some(ReporterConfig { interval, report: Arc::new(report) });
+        self
+    }
+
     /// `request.timeout.ms`: how long a broker may take to answer. Default: 30 s.
     #[must_use]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
@@ -281,15 +323,21 @@ impl ClientBuilder {
             backoff,
             seed: self.seed,
         };
-        Ok(Client { shared: Arc::new(Shared { pool, metadata, settings }) })
+        let parts = Arc::new(Parts::new(self.metrics_reporter.is_some()));
+        let reporter = self
+            .metrics_reporter
+            .map(|config| Reporter::start(config, self.client_id, Arc::clone(&pool), Arc::clone(&parts)));
+        Ok(Client { shared: Arc::new(Shared { pool, metadata, settings, parts, reporter }) })
     }
 
     fn check(&self) -> Result<(), ConfigError> {
+        let interval = self.metrics_reporter.as_ref().map_or(Duration::MAX, |reporter| reporter.interval);
         for (key, value) in [
             ("socket.connection.setup.timeout.ms", self.connection_timeout),
             ("connections.max.idle.ms", self.connections_max_idle),
             ("authentication.timeout.ms", self.authentication_timeout),
             ("request.timeout.ms", self.request_timeout),
+            ("statistics.interval.ms", interval),
         ] {
             if value.is_zero() {
                 return Err(ConfigError::new(key, "must be longer than zero"));
@@ -369,6 +417,7 @@ impl fmt::Debug for ClientBuilder {
             .field("max_frame_size", &self.max_frame_size)
             .field("max_requests_per_connection", &self.max_requests_per_connection)
             .field("metadata_recovery", &self.metadata_recovery)
+            .field("metrics_reporter", &self.metrics_reporter)
             .field("authentication_timeout", &self.authentication_timeout)
             .field("request_timeout", &self.request_timeout)
             .field("default_api_timeout", &self.api_timeout)

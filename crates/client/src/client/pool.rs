@@ -9,7 +9,9 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use ottla_core::connection::{Answer, Encodable};
+use ottla_core::events::{Event, Payload, Role};
 use ottla_core::metadata::{ClusterSnapshot, Recovery, Whom};
+use ottla_core::metrics::ClientMetrics;
 use ottla_core::random::Jitter;
 use ottla_core::reconnect::{Reconnect, ReconnectConfig};
 use ottla_core::request::RequestError;
@@ -19,6 +21,7 @@ use ottla_transport::{Clock, Connection, Dialer, Reply, SendOptions};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::traffic::BrokerTraffic;
 use crate::address::Address;
 
 /// What a connection is used for.
@@ -54,6 +57,7 @@ pub(crate) struct Pool {
 
 struct Inner {
     connections: BTreeMap<(Peer, Lane), Entry>,
+    traffic: BrokerTraffic,
     addresses: BTreeMap<NodeId, Address>,
     jitter: Jitter,
     /// For the connections.
@@ -79,6 +83,7 @@ impl Pool {
     pub(crate) fn new(config: PoolConfig, bootstrap: Vec<Address>, jitter: Jitter) -> Self {
         let inner = Inner {
             connections: BTreeMap::new(),
+            traffic: BrokerTraffic::default(),
             addresses: BTreeMap::new(),
             connection_jitter: jitter.clone().fork(),
             jitter,
@@ -94,6 +99,19 @@ impl Pool {
 
     pub(crate) fn bootstrap(&self) -> &[Address] {
         &self.bootstrap
+    }
+
+    /// What went over the connections so far.
+    pub(crate) fn metrics(&self) -> ClientMetrics {
+        let traffic = self.lock().traffic.clone();
+        traffic.metrics()
+    }
+
+    /// Tells those who listen of something that happened in a part of the client.
+    pub(crate) fn tell(&self, role: Role, payload: impl FnOnce() -> Payload) {
+        let dialer = &self.config.dialer;
+        let client_id = &dialer.connection.client_id;
+        dialer.events.tell(|| Event::new(dialer.clock.now(), role, client_id.clone(), payload()));
     }
 
     /// Takes over where the brokers listen, and forgets connections to those that are gone.
@@ -227,7 +245,11 @@ impl Pool {
         let now = self.clock().instant();
         let attempt = reconnect.dial(now, &self.config.reconnect, &mut inner.jitter);
         let jitter = inner.connection_jitter.fork();
-        let connection = self.config.dialer.open(&address.host, address.port, attempt, jitter);
+        let mut dialer = self.config.dialer.clone();
+        let Inner { traffic, connections, .. } = &mut *inner;
+        dialer.traffic =
+            traffic.of(&address, |name| connections.values().any(|entry| entry.address.to_string() == name));
+        let connection = dialer.open(&address.host, address.port, attempt, jitter);
         let entry = Entry { address, connection: connection.clone(), reconnect };
         inner.connections.insert((peer, lane), entry);
         Ok(connection)

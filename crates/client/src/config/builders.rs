@@ -127,6 +127,12 @@ impl Config {
         connector
     }
 
+    /// `statistics.interval.ms`, where it is given and not 0: what is to be shown, and to whom, is said to
+    /// [`ClientBuilder::metrics_reporter`].
+    pub fn statistics_interval(&self) -> Option<Duration> {
+        Some(self.values.duration("statistics.interval.ms")).filter(|interval| !interval.is_zero())
+    }
+
     /// A producer.
     ///
     /// As in Java, idempotence is off if `acks`, `retries` or `max.in.flight.requests.per.connection` does not go with it

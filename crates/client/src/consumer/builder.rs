@@ -226,6 +226,7 @@ impl ConsumerBuilder {
         );
         engine.assign(&self.partitions);
         self.client.shared.metadata.want(&wanted);
+        let number = self.client.shared.parts.consumers.number();
         let shared = Arc::new(Shared {
             owner: self.client.shared.pool.new_owner(),
             client: self.client,
@@ -235,7 +236,10 @@ impl ConsumerBuilder {
             ready: Notify::new(),
             released: AtomicUsize::new(0),
             settings: consumer_settings,
+            number,
         });
+        let weak = Arc::downgrade(&shared);
+        shared.client.shared.parts.consumers.add(number, weak);
         driver::spawn(Arc::clone(&shared));
         Ok(Consumer { shared, poller: tokio::sync::Mutex::new(Poller::new()) })
     }

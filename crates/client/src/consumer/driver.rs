@@ -230,6 +230,7 @@ fn carry_out(shared: &Arc<Shared>, todo: Todo, group_id: Option<&GroupId>, attem
                     if let Some(snapshot) = hinted {
                         engine.on_snapshot(now, snapshot);
                     }
+                    engine.tally.fetches += u64::from(result.is_ok());
                     engine.fetcher.on_response(now, token, result, &mut engine.positions);
                 });
             });

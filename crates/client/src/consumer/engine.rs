@@ -11,6 +11,7 @@ use ottla_core::consumer::{
 };
 use ottla_core::groups::{ClassicGroup, CommittedOffsets, FetchedOffsets, GroupError, Holdings};
 use ottla_core::metadata::ClusterSnapshot;
+use ottla_core::metrics::ConsumerMetrics;
 use ottla_core::random::Jitter;
 use ottla_core::request::Token;
 use ottla_core::time::{Instant, Now, earliest};
@@ -62,6 +63,7 @@ pub(super) struct Engine {
     pub(super) is_closing: bool,
     pub(super) has_left: bool,
     pub(super) has_failed: bool,
+    pub(super) tally: ConsumerMetrics,
 }
 
 /// A commit under way.
@@ -138,6 +140,7 @@ impl Engine {
             is_closing: false,
             has_left: false,
             has_failed: false,
+            tally: ConsumerMetrics::default(),
         }
     }
 
@@ -150,6 +153,7 @@ impl Engine {
     /// Data came.
     pub(super) fn on_delivery(&mut self, delivery: Delivery) {
         let size = delivery.size();
+        self.tally.bytes_fetched += size as u64;
         self.fetched.push_back(Fetched {
             partition: delivery.partition,
             fetch_epoch: delivery.fetch_epoch,

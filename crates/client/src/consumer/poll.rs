@@ -108,10 +108,11 @@ impl Poller {
                 engine.fetcher.pin(bytes);
                 memory.push(Pin::new(shared, bytes));
             }
-            drop(engine);
             let (partition, high_watermark) = (fetched.partition.clone(), fetched.high_watermark);
             if let Some(batch) = Batch::new(partition, high_watermark, records, fetched.fetch_offset, memory)
             {
+                engine.tally.records_consumed += batch.len() as u64;
+                engine.tally.batches_consumed += 1;
                 return Ok(Some(batch));
             }
         }

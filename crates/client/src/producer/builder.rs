@@ -58,7 +58,7 @@ impl ProducerBuilder {
             max_in_flight: 5,
             compression: Compression::None,
             compression_level: CompressionLevel::DEFAULT,
-            retries: u32::MAX,
+            retries: i32::MAX as u32,
             retry_backoff,
             delivery_timeout: Duration::from_secs(120),
             request_timeout,
@@ -148,9 +148,9 @@ impl ProducerBuilder {
         self
     }
 
-    /// `retries`: how often a batch is sent again after an error that may pass; then it ends with that error. Default: no
-    /// limit but [`delivery_timeout`](Self::delivery_timeout), as in Java; KafkaJS has 5. Attempts that reached no broker
-    /// do not count. 0 needs [`enable_idempotence`](Self::enable_idempotence)`(false)`.
+    /// `retries`: how often a batch is sent again after an error that may pass; then it ends with that error. Default:
+    /// 2147483647, as in Java: no limit but [`delivery_timeout`](Self::delivery_timeout). KafkaJS has 5. Attempts that
+    /// reached no broker do not count. 0 needs [`enable_idempotence`](Self::enable_idempotence)`(false)`.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;

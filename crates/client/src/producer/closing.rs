@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout as within;
 
 use super::undelivered::Undelivered;
+use super::waits::WaitFor;
 use super::{Producer, Shared};
 
 impl Producer {
@@ -70,9 +71,12 @@ impl Producer {
         // Who waits for memory sees that it would be in vain.
         self.shared.progress.notify_waiters();
         if !timeout.is_zero() && within(timeout, self.shared.flushed(mark)).await.is_ok() {
+            self.shared.tell_end();
             return Ok(());
         }
-        match Undelivered::new(self.shared.hand_back().await) {
+        let undelivered = self.shared.hand_back().await;
+        self.shared.tell_end();
+        match Undelivered::new(undelivered) {
             Some(undelivered) => Err(undelivered),
             None => Ok(()),
         }
@@ -82,6 +86,7 @@ impl Producer {
 impl Shared {
     /// All that was queued before the mark is resolved.
     async fn flushed(&self, mark: u64) {
+        let _wait = self.waits.start(WaitFor::Flush, self.client.shared.pool.clock());
         loop {
             let progress = self.progress.notified();
             if self.lock().machine.is_flushed(mark) {

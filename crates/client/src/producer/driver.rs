@@ -45,9 +45,11 @@ impl Driver {
     }
 
     async fn run(mut self) {
+        self.shared.tell_begin();
         loop {
             let next = self.perform();
             if self.is_done() {
+                self.shared.tell_end();
                 return;
             }
             let clock = self.shared.client.shared.pool.clock();
@@ -61,6 +63,7 @@ impl Driver {
                     Err(_) => {
                         self.client_closed = true;
                         self.shared.lock().machine.on_client_closed();
+                        self.shared.tell_end();
                     }
                 },
                 () = timer => {}

@@ -319,12 +319,13 @@ fn whoever_listens_hears_of_every_request() {
     };
     let expected = [
         Told::Answered { request: request(1, START), at: at(2), size: 10 },
-        Told::Throttled { api: ApiKey::HEARTBEAT, time: 3 * SECOND },
-        Told::Waiting(1),
-        Told::Waiting(0),
+        Told::Throttled { role: Role::Consumer, api: ApiKey::HEARTBEAT, time: 3 * SECOND },
+        Told::Waiting { role: Role::Consumer, count: 1 },
+        Told::Waiting { role: Role::Consumer, count: 0 },
         Told::TimedOut(request(2, at(5))),
     ];
     assert_eq!(told, expected);
+    assert_eq!(connection.throttle_time(), 3 * SECOND);
 }
 
 #[test]

@@ -21,10 +21,17 @@ pub enum Told {
     },
     /// A request that was sent has no answer in time.
     TimedOut(RequestTold),
-    /// So many requests wait to be sent.
-    Waiting(usize),
+    /// The number of requests that wait to be sent has changed.
+    Waiting {
+        /// Who asked for the latest one that came or went.
+        role: Role,
+        /// How many wait.
+        count: usize,
+    },
     /// The broker asks that nothing be sent for so long (KIP-219).
     Throttled {
+        /// Who asked for the answer in which it says so.
+        role: Role,
         /// In the answer to which request.
         api: ApiKey,
         /// For how long.

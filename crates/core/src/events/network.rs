@@ -119,11 +119,11 @@ pub fn of_connection(told: Told, broker: &Str, now: Now) -> (Role, Payload) {
             let role = request.role;
             (role, Payload::RequestTimeout(RequestTimeout { request: described(request, broker, now) }))
         }
-        Told::Waiting(queue_size) => {
-            (Role::Client, Payload::RequestQueueSize(RequestQueueSize { broker, queue_size }))
+        Told::Waiting { role, count } => {
+            (role, Payload::RequestQueueSize(RequestQueueSize { broker, queue_size: count }))
         }
-        Told::Throttled { api, time } => {
-            (Role::Client, Payload::Throttled(Throttled { broker, api_key: api, throttle_time: time }))
+        Told::Throttled { role, api, time } => {
+            (role, Payload::Throttled(Throttled { broker, api_key: api, throttle_time: time }))
         }
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use ottla_protocol::records::BatchBuilder;
 use ottla_protocol::types::NodeId;
 
-use super::{ProduceError, RecordRange};
+use super::{PartitionIndex, ProduceError, RecordRange};
 use crate::state_table::StateTable;
 use crate::time::Instant;
 
@@ -43,6 +43,7 @@ pub(super) struct Batch<T> {
     pub(super) state: BatchState,
     /// Ascends over the producer's life. Parts of one batch share it.
     pub(super) number: u64,
+    pub(super) partition: PartitionIndex,
     /// What it is a part of, if it is one.
     pub(super) part: Option<Part>,
     pub(super) created: Instant,
@@ -90,10 +91,17 @@ pub(super) enum Content {
 }
 
 impl<T> Batch<T> {
-    pub(super) fn new(number: u64, created: Instant, tag: T, builder: Box<BatchBuilder>) -> Self {
+    pub(super) fn new(
+        number: u64,
+        partition: PartitionIndex,
+        created: Instant,
+        tag: T,
+        builder: Box<BatchBuilder>,
+    ) -> Self {
         Self {
             state: BatchState::Open,
             number,
+            partition,
             part: None,
             created,
             tag,

@@ -16,6 +16,8 @@ const MOST: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Buffers {
+    // As batches have them: no box is made anew.
+    #[allow(clippy::vec_box)]
     spare: Vec<Box<BatchBuilder>>,
     /// What the spare ones take.
     bytes: usize,

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use ottla_protocol::types::{NodeId, TopicName};
 
 use super::batch::Batch;
+use crate::metrics::TopicMetrics;
 
 #[derive(Debug)]
 pub(super) struct Queue<T> {
@@ -26,6 +27,8 @@ pub(super) struct Queue<T> {
     pub(super) is_introduced: bool,
     /// The sequence of the next batch that was never sent.
     pub(super) next_sequence: i32,
+    /// Its share of what is counted.
+    pub(super) tally: TopicMetrics,
     /// The most that a batch may take before compression, in bytes: `batch.size`, or less; see `split.rs`.
     pub(super) batch_limit: usize,
     /// What the latest batch took before compression, in bytes.
@@ -45,6 +48,7 @@ impl<T> Queue<T> {
             retries: false,
             is_introduced: false,
             next_sequence: 0,
+            tally: TopicMetrics::default(),
             batch_limit,
             usual_size: 0,
         }

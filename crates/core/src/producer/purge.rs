@@ -64,6 +64,7 @@ impl<T: Clone> Producer<T> {
     pub fn hand_back(&mut self) -> Vec<HandedBack> {
         let mut batches = self.take_queued();
         for (_, request) in std::mem::take(&mut self.under_way) {
+            self.tally.on_no_answer();
             for (index, mut batch) in request.batches {
                 batch.perhaps_written = true;
                 self.queues[index.0].landed();

@@ -54,6 +54,7 @@ impl<T: Clone> Producer<T> {
             Ok(rest) => rest,
             Err(unreadable) => return self.give_up(index, batch, unreadable),
         };
+        self.queues[index.0].tally.records_failed += refused.len() as u64;
         for (range, error) in ranges(&batch, refused) {
             let outcome = Err(error);
             self.actions.push_back(Action::Complete { tag: batch.tag.clone(), records: range, outcome });

@@ -5,6 +5,7 @@
 //! | no error | | delivered |
 //! | DUPLICATE_SEQUENCE_NUMBER | | delivered, the offset is not known |
 //! | MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, and there are several records | | goes again in parts, see `split.rs` |
+//! | UNKNOWN_SERVER_ERROR, or the answer does not mention the partition | | given up as perhaps written; its sequence is lost |
 //! | an error that will not pass and names records | no | the others go again, see `record_errors.rs` |
 //! | another error that will not pass | no | refused; its sequence is lost |
 //! | either of these two | yes | given up as perhaps written; its sequence is lost |
@@ -73,6 +74,9 @@ impl<T: Clone> Producer<T> {
         for ((index, mut batch), sealed) in batches.into_iter().zip(sealed) {
             match sealed {
                 Ok(bytes) => {
+                    let uncompressed = (batch.attempts == 1).then_some(batch.size);
+                    let tally = &mut self.queues[index.0].tally;
+                    self.tally.on_sealed(tally, batch.count, uncompressed, bytes.len());
                     // From now on the batch takes the memory of its bytes.
                     self.memory = (self.memory + bytes.len()).saturating_sub(batch.size);
                     batch.size = bytes.len();
@@ -87,6 +91,8 @@ impl<T: Clone> Producer<T> {
             self.under_way.remove(&token);
             let left = self.free_slot(node);
             self.debts.not_sent(node, left);
+        } else {
+            self.tally.on_request();
         }
         for (index, batch, error) in failed {
             self.give_up(index, batch, ProduceError::seal(error));
@@ -97,8 +103,13 @@ impl<T: Clone> Producer<T> {
     pub fn on_produced(&mut self, now: Now, token: Token, result: Result<&ProduceResponse, RequestError>) {
         let Some(request) = self.under_way.remove(&token) else { return };
         let left = self.free_slot(request.node);
-        if result.is_ok() {
-            self.debts.answered(now.instant, request.node, left);
+        match &result {
+            Ok(response) => {
+                self.debts.answered(now.instant, request.node, left);
+                let latency = now.instant.since(request.since);
+                self.tally.on_answer(latency, response.throttle_time_ms);
+            }
+            Err(_) => self.tally.on_no_answer(),
         }
         for (index, batch) in request.batches {
             let answer = match &result {
@@ -183,6 +194,7 @@ impl<T: Clone> Producer<T> {
         batch.go(BatchState::Requeued);
         batch.last_error = Some(error);
         let queue = &mut self.queues[index.0];
+        self.tally.on_retry(&mut queue.tally, batch.count);
         // Perhaps another leader answers from now on.
         queue.is_introduced = false;
         queue.requeue(batch);
@@ -192,7 +204,9 @@ impl<T: Clone> Producer<T> {
     fn may_have_been_written(&self, error: &ProduceError) -> bool {
         error.is_perhaps_written()
             || error.code().is_some_and(|code| {
-                code == ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
+                // What a broker says that does not know itself what went wrong, and we of an answer that is incomplete.
+                code == ErrorCode::UNKNOWN_SERVER_ERROR
+                    || code == ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
                     || (self.config.acks == Acks::All && may_follow_an_append(code))
             })
     }

@@ -67,7 +67,7 @@ impl<T: Clone> Producer<T> {
         }
         for (node, (_, picked)) in requests {
             self.debts.sent(now, node);
-            self.send(node, &picked);
+            self.send(now, node, &picked);
         }
         if leaderless {
             self.refresh_metadata();
@@ -106,7 +106,7 @@ impl<T: Clone> Producer<T> {
         if full { batch.not_before } else { batch.not_before.max(batch.created + self.config.linger) }
     }
 
-    fn send(&mut self, node: NodeId, picked: &[PartitionIndex]) {
+    fn send(&mut self, now: Instant, node: NodeId, picked: &[PartitionIndex]) {
         let token = self.take_token();
         let mut batches = Vec::with_capacity(picked.len());
         let mut unsealed = Vec::with_capacity(picked.len());
@@ -121,12 +121,15 @@ impl<T: Clone> Producer<T> {
                 self.filled.remove(&index);
             }
             batch.attempts += 1;
+            if batch.attempts == 1 {
+                self.tally.on_taken(now.since(batch.created));
+            }
             batch.sent_to = Some((node, queue.leader_epoch));
             batch.go(BatchState::UnderWay);
             batches.push((index, batch));
         }
         *self.slots.entry(node).or_default() += 1;
-        self.under_way.insert(token, UnderWay { node, batches });
+        self.under_way.insert(token, UnderWay { node, since: now, batches });
         self.actions.push_back(Action::Send { token, node, batches: unsealed });
     }
 

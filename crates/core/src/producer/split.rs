@@ -42,6 +42,7 @@ impl<T: Clone> Producer<T> {
                 for part in &mut parts {
                     part.last_error = Some(error.clone());
                 }
+                self.tally.on_split();
                 self.replace(index, batch, parts);
                 self.await_the_rest(index);
             }
@@ -138,7 +139,8 @@ pub(super) fn cut<T: Clone>(
 
 /// An empty part whose first record will be the one with this index in the batch.
 fn part_of<T: Clone>(batch: &Batch<T>, index: u32) -> Batch<T> {
-    let mut part = Batch::new(batch.number, batch.created, batch.tag.clone(), Box::default());
+    let mut part =
+        Batch::new(batch.number, batch.partition, batch.created, batch.tag.clone(), Box::default());
     part.part = Some(Part { first: batch.first() + index, of: batch.records().of });
     part.closed = true;
     part.perhaps_written = batch.perhaps_written;

@@ -30,6 +30,7 @@ mod retries;
 mod retrying;
 mod sending;
 mod splitting;
+mod tally;
 
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
 

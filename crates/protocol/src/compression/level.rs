@@ -6,7 +6,7 @@ use super::{Compression, CompressionError};
 
 /// How hard a codec tries: a level valid for one codec, or whatever that codec's default is.
 ///
-/// gzip takes 1 to 9 (default 6), lz4 1 to 17 (default 9), zstd -131072 to 22 (default 3); none and
+/// gzip takes 1 to 9 (default 6), lz4 1 to 17 (default 9), zstd -131072 to 22 (default 1, Kafka's is 3); none and
 /// snappy have no levels. The lz4 encoder and the pure-Rust zstd encoder know one effort only and take
 /// any valid level for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

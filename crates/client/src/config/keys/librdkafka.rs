@@ -51,7 +51,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("log.queue", CLIENT, Kind::Boolean, None).without_effect(LOGGING),
     Key::new("log.thread.name", CLIENT, Kind::Boolean, None).without_effect(LOGGING),
     Key::new("log.connection.close", CLIENT, Kind::Boolean, None).without_effect(LOGGING),
-    Key::new("statistics.interval.ms", CLIENT, MILLIS_INT, None).not_yet("there are no statistics"),
+    Key::new("statistics.interval.ms", CLIENT, MILLIS_INT, Some("0"))
+        .note("read it by `Config::statistics_interval`, for `ClientBuilder::metrics_reporter`; 0 is never"),
     Key::new("enabled_events", CLIENT, INT, None).without_effect(EVENTS),
     Key::new("enable.random.seed", CLIENT, Kind::Boolean, None)
         .without_effect("seeds come from the operating system"),

@@ -56,6 +56,9 @@ impl Walk {
     fn poll(&mut self) {
         self.open.extend(self.world.run(self.ms));
         assert_eq!(self.world.held(), self.world.producer.memory());
+        let counted = self.world.producer.metrics();
+        assert_eq!(counted.records_queued, self.appended.len() as u64);
+        assert_eq!(counted.requests_in_flight, self.open.len());
     }
 
     fn append(&mut self) {
@@ -147,6 +150,10 @@ impl Walk {
             }
         }
         assert!(outcomes.keys().eq(self.appended.keys()), "each record has an outcome");
+        let delivered = outcomes.values().filter(|outcome| outcome.is_ok()).count();
+        let counted = self.world.producer.metrics();
+        assert_eq!(counted.records_acknowledged, delivered as u64);
+        assert_eq!(counted.records_failed, (outcomes.len() - delivered) as u64);
         for (record, (partition, value)) in &self.appended {
             let log = self.broker.logs.get(partition).map_or(&[][..], |log| &log.values);
             let copies: Vec<_> = log.iter().enumerate().filter(|(_, written)| *written == value).collect();

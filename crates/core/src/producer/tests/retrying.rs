@@ -188,6 +188,7 @@ fn a_refusal_that_may_follow_an_append_leaves_the_batch_perhaps_written() {
         (Acks::All, ErrorCode::NOT_ENOUGH_REPLICAS, ProduceErrorKind::TimedOut),
         (Acks::Leader, ErrorCode::NOT_LEADER_OR_FOLLOWER, ProduceErrorKind::TimedOut),
         (Acks::Leader, ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND, ProduceErrorKind::PerhapsWritten),
+        (Acks::Leader, ErrorCode::UNKNOWN_SERVER_ERROR, ProduceErrorKind::PerhapsWritten),
     ] {
         let mut world = World::new(ProducerConfig { acks, enable_idempotence: false, ..config() });
         world.append(0, 0, 10).expect("room");
