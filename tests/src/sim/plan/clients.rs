@@ -142,7 +142,7 @@ pub(super) fn draw_producers(random: &mut Random, scenario: Scenario, work: Dura
             comes_back: matches!(scenario, Scenario::Refusals | Scenario::Logins),
             closes_client: false,
         };
-        plan.is_adaptive = plan.seed % 4 != 0;
+        plan.is_adaptive = !plan.seed.is_multiple_of(4);
         match scenario {
             Scenario::Acks => {
                 plan.acks = pick(random, &[Acks::None, Acks::Leader]);
