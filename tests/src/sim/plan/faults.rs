@@ -242,6 +242,16 @@ fn draw_kinds(random: &mut Random, scenario: Scenario) -> (&'static [Kind], usiz
             &[Delay, Drop, Close, Cut, Hang, LoseAnswer, ProduceError, MoveLeader, MoveCoordinator],
             8 + random.below(12),
         ),
+        // It draws its own.
+        Scenario::Machines => (&[], 0),
+        _ => draw_kinds_for_producers(random, scenario),
+    }
+}
+
+/// Likewise, in worlds that are about producers and what brokers answer.
+fn draw_kinds_for_producers(random: &mut Random, scenario: Scenario) -> (&'static [Kind], usize) {
+    use Kind::*;
+    match scenario {
         Scenario::Limits | Scenario::Records => (
             &[
                 Delay,
@@ -270,8 +280,7 @@ fn draw_kinds(random: &mut Random, scenario: Scenario) -> (&'static [Kind], usiz
         ),
         Scenario::Logins => (&[Delay, Close, MoveLeader, LoseAnswer], 4 + random.below(6)),
         Scenario::Outages => (&[Delay, Drop, LoseAnswer, MoveLeader, PauseReplication], 5 + random.below(8)),
-        // It draws its own.
-        Scenario::Machines => (&[], 0),
+        _ => (&[], 0),
     }
 }
 
