@@ -245,6 +245,8 @@ pub struct Outcome {
     pub idempotent: bool,
     /// Whether nothing was to go wrong in it.
     pub is_calm: bool,
+    /// Whether the networks carry at once what is sent: what is held up may arrive long after its sender has given it up.
+    pub is_prompt: bool,
     /// How long after the faults have stopped all must be resolved.
     pub convergence_limit: Duration,
     /// What it may have lost.

@@ -308,6 +308,7 @@ impl<'a> World<'a> {
             logs,
             idempotent: self.plan.is_idempotent(),
             is_calm: self.plan.faults() == 0,
+            is_prompt: self.plan.network.is_empty(),
             convergence_limit: CONVERGENCE_LIMIT,
             losses,
         };

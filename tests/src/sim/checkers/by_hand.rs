@@ -28,6 +28,7 @@ pub(super) struct ByHand {
 pub(super) fn idempotent() -> ByHand {
     let mut by_hand = ByHand::default();
     by_hand.outcome.idempotent = true;
+    by_hand.outcome.is_prompt = true;
     by_hand.outcome.convergence_limit = Duration::from_secs(1);
     by_hand
 }
@@ -52,6 +53,11 @@ impl ByHand {
             Ok(()) => panic!("{} accepts what it should refuse: {because}", checker.name),
             Err(reason) => assert!(reason.contains(because), "{}: {reason}", checker.name),
         }
+    }
+
+    pub(super) fn with_late_arrivals(mut self) -> Self {
+        self.outcome.is_prompt = false;
+        self
     }
 
     pub(super) fn without_faults(mut self) -> Self {

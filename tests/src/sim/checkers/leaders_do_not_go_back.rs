@@ -1,8 +1,8 @@
 //! A client does not go back to a leader that it knows to be deposed: the partition's leader epoch of what it has heard
 //! only rises, whatever Metadata answers and hints come late (KIP-320, KIP-951).
 //!
-//! What a client knows is seen by where it sends: the nodes must be leaders in epochs that do not fall. A node that a rule
-//! made a broker name explains every epoch up to the one that was told.
+//! What a client knows is seen by where it sends, if that arrives at once: the nodes must be leaders in epochs that do
+//! not fall. A node that a rule made a broker name explains every epoch up to the one that was told.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,8 +31,8 @@ struct Seen<'a> {
 }
 
 fn check(outcome: &Outcome) -> Result<(), String> {
-    if !outcome.idempotent {
-        // Such producers do not wait for answers of an old leader, and what is under way to it arrives when it may.
+    if !outcome.idempotent || !outcome.is_prompt {
+        // Other producers do not wait for an old leader's answers, and what is under way to it arrives when it may.
         return Ok(());
     }
     let mut seen = Seen::default();
@@ -139,6 +139,8 @@ mod tests {
         idempotent().elected(2, 1).produces(2).produces(1).accepted_by(CHECKER);
         let late = not_idempotent().produces(1).answered().elected(2, 1).produces(2).produces(1);
         late.accepted_by(CHECKER);
+        let late = idempotent().produces(1).answered().elected(2, 1).produces(2).produces(1);
+        late.with_late_arrivals().accepted_by(CHECKER);
     }
 
     #[test]

@@ -161,6 +161,7 @@ impl World {
             logs: self.logs(),
             idempotent: self.settings.idempotent,
             is_calm: false,
+            is_prompt: false,
             convergence_limit: CONVERGENCE_LIMIT,
             losses: Losses::default(),
         }
