@@ -216,6 +216,13 @@ impl<T: Clone> Producer<T> {
         let queue = &mut self.queues[index.0];
         queue.retries = true;
         queue.landed();
+        self.go_on_without_lost_sequences(index);
+    }
+
+    /// Batches behind one that lost its sequence wait for the next epoch, or are given up where they may be written: with
+    /// their sequences they would wait for ever, behind what waits until nothing has one.
+    fn go_on_without_lost_sequences(&mut self, index: PartitionIndex) {
+        let queue = &mut self.queues[index.0];
         let given_up = queue.drop_sequences_behind_a_lost_one();
         if !queue.batches.is_empty() {
             self.filled.insert(index);
@@ -243,6 +250,7 @@ impl<T: Clone> Producer<T> {
             self.queues[index.0].forget_unsent_sequences_behind(&batch);
         }
         self.complete(batch, Err(error));
+        self.go_on_without_lost_sequences(index);
     }
 
     /// Says how many are left in use.
