@@ -131,6 +131,11 @@ const KEPT: &[(Scenario, u64, &str)] = &[
     (Scenario::Restarts, 3064, "the cluster came back for ever for a follower that it could not expel"),
     (Scenario::Acks, 900136, "what a leader had written was told as not written when a later attempt failed"),
     (Scenario::Expiry, 22, "what was given up came behind what a producer of another id sent next"),
+    (
+        Scenario::Limits,
+        20085,
+        "parts without sequences waited for batches behind them that had some, all for ever",
+    ),
     (Scenario::Limits, 14, "parts of a batch were written behind a gap where the first of them was refused"),
     (
         Scenario::Logins,
