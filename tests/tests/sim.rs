@@ -136,6 +136,11 @@ const KEPT: &[(Scenario, u64, &str)] = &[
         20085,
         "parts without sequences waited for batches behind them that had some, all for ever",
     ),
+    (
+        Scenario::Limits,
+        30619,
+        "a part that may have been written was written behind a gap where the one before it was refused",
+    ),
     (Scenario::Limits, 14, "parts of a batch were written behind a gap where the first of them was refused"),
     (
         Scenario::Logins,

@@ -74,6 +74,18 @@ impl<T> Queue<T> {
         behind.take_while(is_unsent).for_each(|batch| batch.sequence = None);
     }
 
+    /// A batch is given up. Its other parts that wait behind it and may be written as a whole are taken out: a broker that
+    /// does not know the producer yet would write them behind a gap.
+    pub(super) fn take_unclear_parts_behind(&mut self, given_up: &Batch<T>) -> Vec<Batch<T>> {
+        let is_meant = |batch: &Batch<T>| {
+            batch.number == given_up.number && batch.place() > given_up.place() && batch.perhaps_written
+        };
+        let (unclear, kept): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.batches).into_iter().partition(is_meant);
+        self.batches = kept;
+        unclear.into()
+    }
+
     /// Batches that wait behind one that lost its sequence lose theirs. Those that may be written are taken out: with
     /// a new sequence they might be written again.
     pub(super) fn drop_sequences_behind_a_lost_one(&mut self) -> Vec<Batch<T>> {

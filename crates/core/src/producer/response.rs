@@ -227,7 +227,12 @@ impl<T: Clone> Producer<T> {
         if !queue.batches.is_empty() {
             self.filled.insert(index);
         }
-        for batch in given_up {
+        self.complete_unclear(given_up);
+    }
+
+    /// Batches that may be written are given up.
+    fn complete_unclear(&mut self, batches: Vec<Batch<T>>) {
+        for batch in batches {
             let error = ProduceError::timed_out(true, batch.last_error.clone());
             self.complete(batch, Err(error));
         }
@@ -244,12 +249,16 @@ impl<T: Clone> Producer<T> {
 
     /// The batch is lost. If it had a sequence, those behind it would leave a gap.
     pub(super) fn give_up(&mut self, index: PartitionIndex, batch: Batch<T>, error: ProduceError) {
-        self.queues[index.0].landed();
+        let queue = &mut self.queues[index.0];
+        queue.landed();
+        let mut unclear = Vec::new();
         if batch.sequence.is_some() {
+            queue.forget_unsent_sequences_behind(&batch);
+            unclear = queue.take_unclear_parts_behind(&batch);
             self.lose_sequence();
-            self.queues[index.0].forget_unsent_sequences_behind(&batch);
         }
         self.complete(batch, Err(error));
+        self.complete_unclear(unclear);
         self.go_on_without_lost_sequences(index);
     }
 

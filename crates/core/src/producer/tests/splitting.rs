@@ -198,6 +198,25 @@ fn what_may_be_written_is_split_and_its_parts_may_be_written() {
     assert_eq!(world.producer.memory(), 0);
 }
 
+/// A broker that does not know the producer takes any sequence: it would write the next part behind a gap.
+#[test]
+fn parts_that_may_be_written_are_given_up_with_the_one_before_them() {
+    let mut world = World::new(roomy(1000));
+    let mut broker = Broker::new(180);
+    for (number, size) in [(0, 300), (1, 100), (2, 100)] {
+        world.append_value(0, 0, &value(number, size)).expect("room");
+    }
+    let sent = world.run(0).remove(0);
+    world.lose(1, &sent);
+    for ms in (1000..9000).step_by(100) {
+        drain(&mut world, &mut broker, ms);
+    }
+    let perhaps = Err(ProduceErrorKind::PerhapsWritten);
+    assert_eq!(world.completed, [(1, perhaps); 2], "the large record, and the two behind it");
+    assert!(broker.logs.get(&0).is_none_or(|log| log.values.is_empty()));
+    assert_eq!(world.producer.memory(), 0);
+}
+
 #[test]
 fn parts_of_what_was_written_are_not_written_again() {
     let mut world = World::introduced(roomy(1000));
