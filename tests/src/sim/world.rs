@@ -39,6 +39,8 @@ const LATENCY: Duration = Duration::from_millis(1);
 /// How long after the faults have stopped all must be resolved: longer than a delivery timeout and a rebalance that
 /// waits for a member that is gone.
 const CONVERGENCE_LIMIT: Duration = Duration::from_secs(240);
+/// What nodes get in the end to learn of the last leaders, and how far all replicas are: until then a log is read short.
+const SETTLING: Duration = Duration::from_secs(5);
 /// How long closing may take.
 const CLOSING_LIMIT: Duration = Duration::from_secs(300);
 
@@ -196,6 +198,7 @@ impl<'a> World<'a> {
         if timeout(CLOSING_LIMIT, closed).await.is_err() {
             self.notebook.trouble("consumers do not close".to_owned());
         }
+        sleep(SETTLING).await;
         self.into_ended()
     }
 
