@@ -19,10 +19,7 @@ impl<T: Clone> Producer<T> {
                 }
                 let batch = queue.batches.pop_front().expect("it was just seen");
                 let error = ProduceError::timed_out(batch.perhaps_written, batch.last_error.clone());
-                if batch.sequence.is_some() {
-                    self.lose_sequence();
-                }
-                self.complete(batch, Err(error));
+                self.give_up_waiting(batch, error);
             }
         }
         for index in emptied {

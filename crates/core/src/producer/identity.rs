@@ -198,15 +198,13 @@ impl<T: Clone> Producer<T> {
     }
 
     fn fail_queued(&mut self, error: &ProduceError) {
-        for index in std::mem::take(&mut self.filled) {
-            for batch in std::mem::take(&mut self.queues[index.0].batches) {
-                debug_assert!(!matches!(batch.content, Content::Away));
-                let error = match batch.perhaps_written {
-                    true => ProduceError::timed_out(true, Some(error.clone())),
-                    false => error.clone(),
-                };
-                self.complete(batch, Err(error));
-            }
+        for (_, batch) in self.take_queued() {
+            debug_assert!(!matches!(batch.content, Content::Away));
+            let error = match batch.perhaps_written {
+                true => ProduceError::timed_out(true, Some(error.clone())),
+                false => error.clone(),
+            };
+            self.complete(batch, Err(error));
         }
     }
 }

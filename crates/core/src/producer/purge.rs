@@ -95,7 +95,7 @@ impl<T: Clone> Producer<T> {
     }
 
     /// Takes all batches out of the queues. Those with a sequence leave a gap.
-    fn take_queued(&mut self) -> Vec<(PartitionIndex, Batch<T>)> {
+    pub(super) fn take_queued(&mut self) -> Vec<(PartitionIndex, Batch<T>)> {
         let mut taken = Vec::new();
         for index in std::mem::take(&mut self.filled) {
             taken.extend(self.queues[index.0].batches.drain(..).map(|batch| (index, batch)));

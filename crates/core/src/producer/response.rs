@@ -247,7 +247,7 @@ impl<T: Clone> Producer<T> {
             || self.under_way.values().flat_map(|request| &request.batches).any(is_before)
     }
 
-    /// The batch is lost. If it had a sequence, those behind it would leave a gap.
+    /// A batch that was under way is lost. If it had a sequence, those behind it would leave a gap.
     pub(super) fn give_up(&mut self, index: PartitionIndex, batch: Batch<T>, error: ProduceError) {
         let queue = &mut self.queues[index.0];
         queue.landed();
@@ -260,6 +260,14 @@ impl<T: Clone> Producer<T> {
         self.complete(batch, Err(error));
         self.complete_unclear(unclear);
         self.go_on_without_lost_sequences(index);
+    }
+
+    /// The same for a batch that was taken out of its queue.
+    pub(super) fn give_up_waiting(&mut self, batch: Batch<T>, error: ProduceError) {
+        if batch.sequence.is_some() {
+            self.lose_sequence();
+        }
+        self.complete(batch, Err(error));
     }
 
     /// Says how many are left in use.

@@ -72,12 +72,7 @@ impl<T: Clone> Producer<T> {
                 }
                 self.replace(index, batch, parts);
             }
-            Err(unreadable) => {
-                if batch.sequence.is_some() {
-                    self.lose_sequence();
-                }
-                self.complete(batch, Err(unreadable));
-            }
+            Err(unreadable) => self.give_up_waiting(batch, unreadable),
         }
     }
 
@@ -100,9 +95,7 @@ impl<T: Clone> Producer<T> {
             queue.batch_limit = queue.batch_limit.min(limit);
         }
     }
-}
 
-impl<T: Clone> Producer<T> {
     /// A batch that took so many bytes before compression was acknowledged.
     pub(super) fn raise_limit(&mut self, index: PartitionIndex, raw_size: usize) {
         let limit = &mut self.queues[index.0].batch_limit;

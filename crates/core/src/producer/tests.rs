@@ -197,6 +197,18 @@ impl World {
         sent
     }
 
+    /// Writes whatever is sent at these times, and returns the first batch of each request, in their order.
+    fn deliver(&mut self, times: impl IntoIterator<Item = u64>) -> Vec<(i32, i32, i16, i32)> {
+        let mut order = Vec::new();
+        for ms in times {
+            for sent in self.run(ms) {
+                order.push(sent.batches[0]);
+                self.answer(ms, &sent, ErrorCode::NONE);
+            }
+        }
+        order
+    }
+
     fn answer(&mut self, ms: u64, sent: &Sent, code: ErrorCode) {
         let answers = sent.batches.iter().map(|&(partition, ..)| {
             let mut answer = PartitionProduceResponse::default();

@@ -45,13 +45,7 @@ fn the_named_records_fail_with_their_text_and_the_others_go_again_in_the_next_ep
     let sent = world.run(0).remove(0);
     let records = [(4, None), (1, Some("no key")), (2, Some("no key"))];
     world.answer_with(1, &sent, refusal(ErrorCode::INVALID_TIMESTAMP, &records));
-    let mut order = Vec::new();
-    for ms in 1..5 {
-        for sent in world.run(ms) {
-            order.push(sent.batches[0]);
-            world.answer(ms, &sent, ErrorCode::NONE);
-        }
-    }
+    let order = world.deliver(1..5);
     assert_eq!(order, [(0, 0, 1, 1), (0, 1, 1, 1), (0, 2, 1, 1)]);
     let invalid = |message| refused(ErrorCode::INVALID_RECORD, message);
     assert_eq!(
@@ -184,13 +178,7 @@ fn the_rest_of_a_batch_may_wait_between_others() {
                 _ => world.answer(1, &sent[2], ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER),
             }
         }
-        let mut order = Vec::new();
-        for ms in (1..3000).step_by(100) {
-            for sent in world.run(ms) {
-                order.push(sent.batches[0]);
-                world.answer(ms, &sent, ErrorCode::NONE);
-            }
-        }
+        let order = world.deliver((1..3000).step_by(100));
         assert_eq!(order, [(0, 1, 0, 1), (0, 0, 1, 1), (0, 1, 1, 1)], "{answers:?}");
     }
 }

@@ -14,13 +14,7 @@ fn a_failed_batch_goes_again_before_those_that_followed_it() {
     assert!(world.run(1).is_empty(), "the second one is still under way");
     world.answer(2, &second, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
     assert_eq!(world.refreshes, 1);
-    let mut order = Vec::new();
-    for ms in [300, 600, 900] {
-        for sent in world.run(ms) {
-            order.push(sent.batches[0]);
-            world.answer(ms, &sent, ErrorCode::NONE);
-        }
-    }
+    let order = world.deliver([300, 600, 900]);
     // The second one was out of order only because the first was missing: it keeps its sequence.
     assert_eq!(order, [(0, 1, 0, 1), (0, 2, 0, 1), (0, 3, 0, 1)]);
     world.run(900);
@@ -51,13 +45,7 @@ fn out_of_order_behind_an_unresolved_batch_says_nothing_of_the_batch_itself() {
         if !first_is_lost_last {
             world.answer(301, &again[1], ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
         }
-        let mut order = Vec::new();
-        for ms in [900, 1500] {
-            for sent in world.run(ms) {
-                order.push(sent.batches[0]);
-                world.answer(ms, &sent, ErrorCode::NONE);
-            }
-        }
+        let order = world.deliver([900, 1500]);
         assert_eq!(order, [(0, 2, 0, 1), (0, 3, 0, 1)]);
         world.run(1500);
         assert_eq!(world.completed, [(3, Ok(100)), (4, Ok(100)), (5, Ok(100))]);
@@ -100,13 +88,7 @@ fn batches_behind_one_that_lost_its_sequence_lose_theirs() {
         for (sent, code) in answers {
             world.answer(1, &sent, code);
         }
-        let mut order = Vec::new();
-        for ms in [300, 600] {
-            for sent in world.run(ms) {
-                order.push(sent.batches[0]);
-                world.answer(ms, &sent, ErrorCode::NONE);
-            }
-        }
+        let order = world.deliver([300, 600]);
         assert_eq!(order, [(0, 0, 1, 1), (0, 1, 1, 1)]);
         world.run(600);
         assert_eq!(world.completed, [(3, Ok(100)), (4, Ok(100))]);

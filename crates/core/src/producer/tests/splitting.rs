@@ -73,13 +73,7 @@ fn what_follows_in_flight_waits_for_the_parts_and_keeps_its_sequence() {
     world.answer(2, &first, ErrorCode::MESSAGE_TOO_LARGE);
     assert!(world.run(2).is_empty(), "the second one is under way");
     world.answer(3, &second, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
-    let mut order = Vec::new();
-    for ms in [3, 500, 1000] {
-        for sent in world.run(ms) {
-            order.push(sent.batches[0]);
-            world.answer(ms, &sent, ErrorCode::NONE);
-        }
-    }
+    let order = world.deliver([3, 500, 1000]);
     assert_eq!(order, [(0, 1, 0, 1), (0, 2, 0, 1), (0, 3, 0, 1)]);
 }
 
@@ -267,13 +261,7 @@ fn parts_behind_a_lost_sequence_lose_theirs() {
     let second = world.run(0).remove(0);
     world.answer(1, &first, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
     world.answer(1, &second, ErrorCode::MESSAGE_TOO_LARGE);
-    let mut order = Vec::new();
-    for ms in [1, 500, 1000] {
-        for sent in world.run(ms) {
-            order.push(sent.batches[0]);
-            world.answer(ms, &sent, ErrorCode::NONE);
-        }
-    }
+    let order = world.deliver([1, 500, 1000]);
     assert_eq!(order, [(0, 0, 1, 1), (0, 1, 1, 1), (0, 2, 1, 1)]);
 }
 
